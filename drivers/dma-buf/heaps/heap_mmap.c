@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * CPU views of a buffer: mmap of the dma-buf fd, and vmap for drivers.
+ *
+ * A view holds a reference on the dma-buf (the core sees to that), so the
+ * buffer outlives it. Only views that can be written count as views for the
+ * cache rules in heap_buffer.c: the others make no line that memory lacks.
+ *
+ * Pages are entered when they are touched. Nobody moves or frees them under a
+ * mapping, so a fault needs no lock.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/export.h>
+#include <linux/highmem.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/vmalloc.h>
+
+#include "heap_buffer.h"
+
+static vm_fault_t heap_mmap_fault(struct vm_fault *vmf)
+{
+	struct heap_buffer *buffer = vmf->vma->vm_private_data;
+
+	if (vmf->pgoff >= PFN_DOWN(buffer->size))
+		return VM_FAULT_SIGBUS;
+	return vmf_insert_pfn(vmf->vma, vmf->address,
+			      page_to_pfn(buffer->pages) + vmf->pgoff);
+}
+
+/* mprotect() can make a view writable later unless VM_MAYWRITE is off. */
+static void heap_mmap_open(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_MAYWRITE)
+		heap_buffer_view_get(vma->vm_private_data);
+}
+
+static void heap_mmap_close(struct vm_area_struct *vma)
+{
+	if (vma->vm_flags & VM_MAYWRITE)
+		heap_buffer_view_put(vma->vm_private_data);
+}
+
+static const struct vm_operations_struct heap_mmap_vm_ops = {
+	.open = heap_mmap_open,
+	.close = heap_mmap_close,
+	.fault = heap_mmap_fault,
+};
+
+/**
+ * heap_mmap() - &dma_buf_ops.mmap of a cached buffer
+ * @dmabuf:	the buffer
+ * @vma:	within the buffer: the dma-buf core has checked that
+ *
+ * Context: process context; mmap_lock is held for writing.
+ * Return: 0, or -EINVAL for a private mapping, which could not be shared with
+ * any device.
+ */
+int heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	if (!(vma->vm_flags & VM_MAYSHARE))
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	vma->vm_private_data = dmabuf->priv;
+	vma->vm_ops = &heap_mmap_vm_ops;
+	heap_mmap_open(vma);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_mmap, "DMABUF_HEAP_LIB");
+
+/* Only 32-bit kernels have memory outside the linear map. */
+static void *heap_mmap_vmap_highmem(struct heap_buffer *buffer)
+{
+	unsigned long i, count = PFN_DOWN(buffer->size);
+	struct page **pages;
+	void *vaddr;
+
+	pages = kvmalloc_objs(*pages, count);
+	if (!pages)
+		return NULL;
+	for (i = 0; i < count; i++)
+		pages[i] = pfn_to_page(page_to_pfn(buffer->pages) + i);
+	vaddr = vmap(pages, count, VM_MAP, PAGE_KERNEL);
+	kvfree(pages);
+	return vaddr;
+}
+
+/**
+ * heap_mmap_vmap() - &dma_buf_ops.vmap of a cached buffer
+ * @dmabuf:	the buffer
+ * @map:	gets the address
+ *
+ * The core calls this for the first of any number of users. Memory in the
+ * linear map costs nothing.
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ * Return: 0, or -ENOMEM.
+ */
+int heap_mmap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct heap_buffer *buffer = dmabuf->priv;
+	void *vaddr;
+
+	if (PageHighMem(buffer->pages))
+		vaddr = heap_mmap_vmap_highmem(buffer);
+	else
+		vaddr = page_address(buffer->pages);
+	if (!vaddr)
+		return -ENOMEM;
+
+	heap_buffer_view_get(buffer);
+	iosys_map_set_vaddr(map, vaddr);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_mmap_vmap, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_mmap_vunmap() - &dma_buf_ops.vunmap, undoes heap_mmap_vmap()
+ * @dmabuf:	the buffer
+ * @map:	what heap_mmap_vmap() filled in
+ */
+void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	if (is_vmalloc_addr(map->vaddr))
+		vunmap(map->vaddr);
+	iosys_map_clear(map);
+	heap_buffer_view_put(dmabuf->priv);
+}
+EXPORT_SYMBOL_NS_GPL(heap_mmap_vunmap, "DMABUF_HEAP_LIB");

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Which regions of this board become heaps, and what the heaps are called.
+ */
+#ifndef _HEAP_REGION_H
+#define _HEAP_REGION_H
+
+#include <linux/types.h>
+
+struct cma;
+struct device_node;
+struct reserved_mem;
+
+/**
+ * struct heap_region - memory that a heap can serve
+ * @name:	the region's part of the heap's name
+ * @base:	physical address
+ * @size:	bytes; 0 when the kernel tells modules neither base nor size
+ * @cma:	the area to allocate from
+ */
+struct heap_region {
+	const char *name;
+	phys_addr_t base;
+	phys_addr_t size;
+	struct cma *cma;
+};
+
+/**
+ * typedef heap_region_fn - what to do with a region
+ * @region:	valid during the call only
+ *
+ * Return: 0, or a negative errno: no heap was made of this region.
+ */
+typedef int (*heap_region_fn)(const struct heap_region *region);
+
+unsigned int heap_region_visit_contig(heap_region_fn fn);
+const char *heap_region_why_not_contig(const struct device_node *np,
+				       const struct reserved_mem *rmem);
+bool heap_region_wants_contig(const struct device_node *np);
+const char *heap_region_claim_name(const char *region, const char *properties);
+void heap_region_unclaim_name(const char *name);
+
+#endif /* _HEAP_REGION_H */
