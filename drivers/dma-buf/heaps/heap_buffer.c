@@ -318,22 +318,26 @@ static int heap_mapping_fill(struct heap_mapping *m, struct heap_buffer *buffer)
 
 /*
  * The direct mapping warns about memory that a device cannot reach when there
- * is no bounce buffer to help; importing a buffer must not make it do that.
+ * is no bounce buffer, or one that the device cannot reach either; importing a
+ * buffer must not make it do that. Bounce buffers are below 4 GiB, so a device
+ * with a smaller mask is not known to reach them.
  */
 static bool heap_mapping_reachable(struct device *dev, struct heap_buffer *buffer)
 {
+	u64 limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 	dma_addr_t addr, last;
+	size_t bounce;
 
 	if (use_dma_iommu(dev) || get_dma_ops(dev))
 		return true;
 	addr = phys_to_dma(dev, page_to_phys(buffer->pages));
 	last = addr + buffer->size - 1;
-	if (addr != DMA_MAPPING_ERROR && last >= addr &&
-	    last <= min_not_zero(dma_get_mask(dev), dev->bus_dma_limit))
+	if (addr != DMA_MAPPING_ERROR && last >= addr && last <= limit)
 		return true;
-	/* SIZE_MAX: no bounce buffer at all. */
-	return buffer->size <= dma_max_mapping_size(dev) &&
-	       dma_max_mapping_size(dev) != SIZE_MAX;
+	/* SIZE_MAX stands for no bounce buffer at all. */
+	bounce = dma_max_mapping_size(dev);
+	return limit >= DMA_BIT_MASK(32) && bounce != SIZE_MAX &&
+	       buffer->size <= bounce;
 }
 
 /* Where a device's address leads; PHYS_ADDR_MAX when that cannot be known. */

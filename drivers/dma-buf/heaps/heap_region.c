@@ -15,6 +15,8 @@
  * list of names, which all heap modules share.
  */
 
+#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
+
 #include <linux/cma.h>
 #include <linux/dma-map-ops.h>
 #include <linux/err.h>
@@ -210,7 +212,7 @@ static void heap_region_complain(struct device_node *parent)
 			continue;
 		why = heap_region_why_not_contig(np, of_reserved_mem_lookup(np));
 		if (why)
-			pr_warn("%pOF: no heap: %s (base and size have to be multiples of %lu KiB, in memory that nothing else uses)\n",
+			pr_warn("%pOF: no heap: %s; what is reusable is not no-map, and its base and size are multiples of %lu KiB\n",
 				np, why, align / SZ_1K);
 	}
 }
