@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# DMA-BUF heaps of contiguous memory: `make help` says what there is.
+
+# Where the kernel was built that the modules are for.
+ifneq ($(KERNELRELEASE),)
+KDIR ?= /lib/modules/$(KERNELRELEASE)/build
+endif
+KDIR ?= $(or $(KERNELDIR),$(KERNEL_SRC),/lib/modules/$(shell uname -r)/build)
+
+TOP := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
+QEMU_DIR := $(TOP)/tools/testing/selftests/dmabuf-heaps/qemu
+# Modules and overlays are built here; beside their sources unless told.
+MO ?= $(TOP)
+DTC ?= dtc
+# What the board's root node says is not known to an overlay's compiler.
+DTC_FLAGS ?= -W no-ranges_format -W no-avoid_default_addr_size \
+	     -W no-unique_unit_address -W no-avoid_unnecessary_addr_size
+
+DTSO := $(wildcard $(TOP)/arch/*/boot/dts/overlays/*.dtso)
+DTBO := $(patsubst $(TOP)/%.dtso,$(MO)/%.dtbo,$(DTSO))
+
+OVERLAYDIR ?= /boot/overlays
+UDEVDIR ?= /usr/lib/udev/rules.d
+MODULESLOADDIR ?= /usr/lib/modules-load.d
+INSTALL_MOD_PATH ?= $(DESTDIR)
+
+KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
+
+.PHONY: all modules dtbs modules_install install demo check lint clean help
+
+all: modules dtbs
+
+modules: | $(MO)
+	@test -f $(KDIR)/Makefile || { \
+		echo "error: no kernel build directory at $(KDIR): install your kernel's headers, or say KDIR=/path" >&2; \
+		exit 1; }
+	$(KBUILD) modules
+
+dtbs: $(DTBO)
+
+$(MO)/%.dtbo: $(TOP)/%.dtso
+	@mkdir -p $(@D)
+	$(DTC) -@ -I dts -O dtb $(DTC_FLAGS) -o $@ $<
+
+$(MO):
+	@mkdir -p $@
+
+modules_install:
+	$(KBUILD) INSTALL_MOD_PATH=$(INSTALL_MOD_PATH) modules_install
+
+install: modules_install dtbs
+	install -d $(DESTDIR)$(OVERLAYDIR) $(DESTDIR)$(UDEVDIR) $(DESTDIR)$(MODULESLOADDIR)
+	install -m 644 $(DTBO) $(DESTDIR)$(OVERLAYDIR)
+	install -m 644 $(TOP)/tools/dmabuf-heaps/60-dmabuf-heaps.rules $(DESTDIR)$(UDEVDIR)
+	install -m 644 $(TOP)/tools/dmabuf-heaps/dmabuf-heaps.conf $(DESTDIR)$(MODULESLOADDIR)
+
+demo:
+	@$(QEMU_DIR)/demo
+
+check:
+	@$(QEMU_DIR)/check
+
+lint:
+	@$(QEMU_DIR)/lint
+
+clean:
+	@test ! -f $(KDIR)/Makefile || $(KBUILD) clean
+	rm -f $(DTBO)
+
+help:
+	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
+	@echo '  demo             boot a kernel in QEMU and show a heap at work'
+	@echo '  check            every test, on a release and on a debug kernel'
+	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, shellcheck'
+	@echo
+	@echo 'Build it for a kernel:'
+	@echo '  all              modules and dtbs (the default)'
+	@echo '  modules          the kernel modules'
+	@echo '  dtbs             the device-tree overlays'
+	@echo '  modules_install  the modules, below INSTALL_MOD_PATH'
+	@echo '  install          modules, overlays, udev rule and modules-load.d, below DESTDIR'
+	@echo '  clean            remove what was built'
+	@echo
+	@echo 'Variables:'
+	@echo '  KDIR=/path       the kernel build directory (KERNELDIR, KERNEL_SRC and'
+	@echo '                   KERNELRELEASE are understood too); now:'
+	@echo '                   $(KDIR)'
+	@echo '  ARCH, CROSS_COMPILE, LLVM=1, V=1   as in the kernel'
+	@echo '  MO=/path         build there and not beside the sources'
+	@echo '  OVERLAYDIR       where overlays are installed ($(OVERLAYDIR))'
