@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Shared by the scripts in this directory: where things are kept, how a long
+# step shows that it is alive, and Debian's archive through an apt state of our
+# own, so that the machine's sources, lists and packages are never touched.
+
+set -euo pipefail
+
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-heaps
+QEMU_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+export QEMU_DIR
+STEPS=6		# packages, source, kernel, guest, modules, boot
+mkdir -p "$CACHE/log"
+
+say()
+{
+	printf '%s\n' "$*" >&2
+}
+
+die()
+{
+	say "error: $*"
+	exit 1
+}
+
+# step K TITLE COMMAND...: runs COMMAND with its output in a log, and says every
+# ten seconds that it is alive. On failure the end of the log is shown.
+step()
+{
+	local k=$1 title=$2 start=$SECONDS log pid status=0 tick=0
+	shift 2
+	log=$CACHE/log/$k-$(tr -c 'a-zA-Z0-9.\n' - <<<"$title").log
+	mkdir -p "$CACHE/log"
+	say "[$k/$STEPS] $title"
+	"$@" >"$log" 2>&1 </dev/null &
+	pid=$!
+	# shellcheck disable=SC2064
+	trap "kill $pid 2>/dev/null; exit 130" INT TERM
+	while kill -0 "$pid" 2>/dev/null; do
+		sleep 0.2
+		tick=$((tick + 1))
+		if [ $((tick % 50)) -eq 0 ]; then
+			say "      $((SECONDS - start)) s: $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-66)"
+		fi
+	done
+	wait "$pid" || status=$?
+	trap - INT TERM
+	if [ "$status" -ne 0 ]; then
+		tail -n 25 "$log" >&2
+		die "step $k, $title, failed (status $status); the whole log: $log"
+	fi
+	if [ $((SECONDS - start)) -ge 2 ]; then
+		say "      done in $((SECONDS - start)) s"
+	fi
+}
+
+# only_one NAME: what one call is making, another one waits for. Until exit.
+only_one()
+{
+	exec 9>"$CACHE/lock-$1"
+	flock 9
+}
+
+is_debian()
+{
+	grep -qx 'ID="\?debian"\?' /etc/os-release 2>/dev/null
+}
+
+codename()
+{
+	sed -n 's/^VERSION_CODENAME="\?\([a-z]*\)"\?$/\1/p' /etc/os-release
+}
+
+# The mirror this machine is configured with: where its own release comes from.
+mirror()
+{
+	# shellcheck disable=SC2016 # the names are apt's to expand
+	apt-get indextargets --format '$(RELEASE) $(COMPONENT) $(REPO_URI)' |
+		awk -v r="$(codename)" '$2 == "main" && ($1 == r || $1 == "stable" || $1 == "oldstable") { print $3; exit }'
+}
+
+# apt_in SUITE ARCH: makes the private apt state for one suite and architecture
+# and exports APT_CONFIG, so that plain apt commands work in it; of packages, or
+# of sources with APT_SOURCES=deb-src. Fails when the mirror has no such suite.
+apt_in()
+{
+	local suite=$1 arch=$2 uri dir
+	uri=$(unset APT_CONFIG; mirror)
+	[ -n "$uri" ] || die "no Debian mirror in this machine's apt configuration; give a kernel tree in KSRC instead"
+	dir=$CACHE/apt/$suite-$arch${APT_SOURCES:+-source}
+	mkdir -p "$dir"/{lists,archives}/partial "$dir/empty"
+	: >"$dir/status"
+	printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+		"${APT_SOURCES:-deb}" "$uri" "$suite" >"$dir/sources.list"
+	{
+		(unset APT_CONFIG; apt-config dump) | grep '^Acquire::' || true
+		cat <<-END
+		Dir::Etc::main "/dev/null";
+		Dir::Etc::parts "$dir/empty";
+		Dir::Etc::sourcelist "$dir/sources.list";
+		Dir::Etc::sourceparts "$dir/empty";
+		Dir::Etc::preferences "/dev/null";
+		Dir::Etc::preferencesparts "$dir/empty";
+		Dir::State "$dir";
+		Dir::State::lists "$dir/lists";
+		Dir::State::status "$dir/status";
+		Dir::Cache "$dir";
+		Dir::Cache::archives "$dir/archives";
+		Dir::Log "$dir";
+		APT::Architecture "$arch";
+		APT::Architectures { "$arch"; };
+		APT::Install-Recommends "false";
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+		END
+	} >"$dir/apt.conf"
+	export APT_CONFIG=$dir/apt.conf
+	if [ -z "$(find "$dir/updated" -mmin -720 2>/dev/null)" ]; then
+		apt-get update --error-on=any || return 1
+		touch "$dir/updated"
+	fi
+}
