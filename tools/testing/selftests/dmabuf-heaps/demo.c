@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * heap_demo: shows a reader, step by step, what a contiguous DMA-BUF heap does.
+ * Every sentence that it prints has been checked; the first thing that is not as
+ * it should be ends the show with its cause and a cure.
+ */
+#include "kselftest.h"
+#include "heap_test.h"
+
+#define DEFAULT_HEAP	"memory@42000000-contiguous"
+#define DEFAULT_MIB	8
+#define DRM_DRIVER	"vgem"
+#define BUF_NAME	"heap-demo"
+#define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
+
+static bool colour;
+static int step;
+
+/* A step that is done and checked. */
+static __printf(1, 2) void say(const char *fmt, ...)
+{
+	va_list args;
+
+	printf(colour ? "\033[32m%2d.\033[0m " : "%2d. ", ++step);
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* err is an errno, or 0 when no system call is to blame. */
+static __noreturn __printf(3, 4) void fail(int err, const char *cure, const char *fmt, ...)
+{
+	va_list args;
+
+	fflush(stdout);
+	fprintf(stderr, colour ? "\033[31mFailed:\033[0m " : "Failed: ");
+	va_start(args, fmt);
+	vfprintf(stderr, fmt, args);
+	va_end(args);
+	fprintf(stderr, "\nCause:  %s\nCure:   %s\n",
+		err ? strerror(err) : "the contents differ from what was written", cure);
+	exit(1);
+}
+
+static void usage(FILE *out)
+{
+	fprintf(out,
+		"Usage: heap_demo [HEAP [SIZE_MIB]]\n"
+		"Shows the DMA-BUF heaps of this machine, then the life of one buffer:\n"
+		"allocation, mappings, sync, import by a DRM device, release.\n"
+		"\n"
+		"  HEAP      a name in " HEAP_DIR "     (default: " DEFAULT_HEAP ")\n"
+		"  SIZE_MIB  size of the buffer in MiB  (default: %d)\n", DEFAULT_MIB);
+}
+
+/* "-" stands for what is not known. */
+static const char *mib_text(char *text, size_t size, int err, __u64 pages)
+{
+	if (err)
+		snprintf(text, size, "-");
+	else
+		snprintf(text, size, "%llu MiB", pages * page_size() >> 20);
+	return text;
+}
+
+/* A name that other programs know a heap by is a link. */
+static bool print_alias(const char *name)
+{
+	char path[PATH_MAX], target[NAME_MAX + 1];
+	ssize_t len;
+
+	snprintf(path, sizeof(path), HEAP_DIR "/%s", name);
+	len = readlink(path, target, sizeof(target));
+	if (len < 0)
+		return false;
+	printf("    %-32s -> %.*s\n", name, (int)len, target);
+	return true;
+}
+
+static void print_heap(const char *heap)
+{
+	char area[NAME_MAX + 1], base[24] = "-", size[24], free_space[24];
+	__u64 pfn, total = 0, free_pages = 0;
+	int err = heap_area(heap, area, sizeof(area));
+
+	if (!err && !area_base_pfn(area, &pfn))
+		snprintf(base, sizeof(base), "%#llx", pfn * page_size());
+	printf("    %-32s %12s %10s %10s\n", heap, base,
+	       mib_text(size, sizeof(size), err ? err : area_total_pages(area, &total), total),
+	       mib_text(free_space, sizeof(free_space),
+			err ? err : area_free_pages(area, &free_pages), free_pages));
+}
+
+static int not_hidden(const struct dirent *entry)
+{
+	return entry->d_name[0] != '.';
+}
+
+static void show_heaps(void)
+{
+	struct dirent **entries;
+	int i, count = scandir(HEAP_DIR, &entries, not_hidden, alphasort);
+
+	if (count < 0)
+		fail(errno, "use a kernel with CONFIG_DMABUF_HEAPS=y", "open " HEAP_DIR);
+
+	printf("The DMA-BUF heaps of this machine, in " HEAP_DIR ":\n\n");
+	printf("    %-32s %12s %10s %10s\n", "heap", "base", "size", "free");
+	for (i = 0; i < count; i++) {
+		if (!print_alias(entries[i]->d_name))
+			print_heap(entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
+	printf("\nThe life of one buffer:\n\n");
+}
+
+static int open_heap(const char *heap)
+{
+	int fd = heap_open(heap, O_RDONLY);
+
+	if (fd < 0)
+		fail(-fd, "take a name from the table above; load the module contig_heap",
+		     "open " HEAP_DIR "/%s", heap);
+	return fd;
+}
+
+static int take_buffer(int fd, const char *heap, size_t len)
+{
+	int buf = heap_alloc(fd, len);
+
+	if (buf < 0)
+		fail(-buf, "ask for less, or close buffers: the table above shows free space",
+		     "allocate %zu MiB from %s", len >> 20, heap);
+	say("Allocated %zu MiB from %s: fd %d.", len >> 20, heap, buf);
+	return buf;
+}
+
+static char *map_view(int buf, size_t len)
+{
+	char *view = buf_map(buf, len, 0);
+
+	if (view == MAP_FAILED)
+		fail(errno, "report this: a buffer can be mapped any number of times",
+		     "mmap %zu MiB", len >> 20);
+	return view;
+}
+
+static void sync_or_fail(int buf, __u64 flags, const char *what)
+{
+	int ret = buf_sync(buf, flags);
+
+	if (ret)
+		fail(-ret, "report this: a valid sync must not fail",
+		     "DMA_BUF_IOCTL_SYNC %s", what);
+	say("DMA_BUF_IOCTL_SYNC %s succeeded.", what);
+}
+
+static void use_by_cpu(int buf, size_t len)
+{
+	char *writer = map_view(buf, len), *reader = map_view(buf, len);
+
+	if (zero_differs(writer, len) >= 0)
+		fail(0, "report this: a new buffer must hold nobody's old data",
+		     "every byte of a new buffer is zero");
+	say("All of its %zu bytes are zero.", len);
+
+	sync_or_fail(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, "START");
+	pattern_fill(writer, len, 1);
+	if (pattern_differs(reader, len, 1) >= 0)
+		fail(0, "report this: all mappings of a buffer show the same memory",
+		     "read through the second mapping what the first wrote");
+	say("A pattern written through one mapping was read through another.");
+	sync_or_fail(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW, "END");
+
+	munmap(writer, len);
+	munmap(reader, len);
+}
+
+static void use_by_device(int buf, int *drm, __u32 *handle)
+{
+	int ret;
+
+	*drm = drm_open(DRM_DRIVER);
+	if (*drm < 0)
+		fail(-*drm, "use a kernel with CONFIG_DRM_VGEM, or: modprobe vgem",
+		     "find a DRM device of the driver " DRM_DRIVER);
+	ret = drm_import(*drm, buf, handle);
+	if (ret)
+		fail(-ret, "report this, with the kernel's log",
+		     "import the buffer by " DRM_DRIVER);
+	say("The DRM driver " DRM_DRIVER " imported it through libdrm: GEM handle %u.", *handle);
+}
+
+/* The kernel's own list of buffers, where ours is found by its name. */
+static void show_bufinfo(int buf)
+{
+	FILE *file;
+	char line[512];
+	bool found = false;
+
+	if (ioctl(buf, DMA_BUF_SET_NAME_B, (uintptr_t)BUF_NAME))
+		fail(errno, "use Linux 5.3 or later", "DMA_BUF_SET_NAME");
+	file = fopen(BUFINFO, "r");
+	if (!file)
+		fail(errno, "run as root; mount -t debugfs none /sys/kernel/debug",
+		     "open " BUFINFO);
+	while (!found && fgets(line, sizeof(line), file))
+		found = strstr(line, "\t" BUF_NAME "\n");
+	fclose(file);
+	if (!found)
+		fail(ENOENT, "report this: every buffer is listed", "find the buffer in " BUFINFO);
+	say("Named \"" BUF_NAME "\" by DMA_BUF_SET_NAME, it has this line in the kernel's bufinfo");
+	printf("    (size, flags, mode, count, exporter, inode, name):\n      %s", line);
+}
+
+static void release(int buf, int drm, __u32 handle, const char *area, __u64 free_before)
+{
+	int ret = drm_close_handle(drm, handle);
+	__u64 free_after;
+
+	if (ret)
+		fail(-ret, "report this", "close the GEM handle");
+	close(drm);
+	close(buf);
+	free_after = area_free_settled(area, free_before);
+	if (free_after != free_before)
+		fail(EBUSY, "look for the process that still holds memory: fuser, " BUFINFO,
+		     "get all memory back (%llu of %llu pages are free)", free_after, free_before);
+	say("Closed: the free space is %llu MiB again, as before.",
+	    free_after * page_size() >> 20);
+}
+
+int main(int argc, char **argv)
+{
+	const char *heap = argc > 1 ? argv[1] : DEFAULT_HEAP;
+	size_t len = MIB(argc > 2 ? strtoul(argv[2], NULL, 0) : DEFAULT_MIB);
+	char area[NAME_MAX + 1];
+	__u64 free_pages;
+	__u32 handle;
+	int fd, buf, drm, ret;
+
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		usage(stdout);
+		return 0;
+	}
+	if (argc > 3 || !len) {
+		usage(stderr);
+		return 1;
+	}
+	colour = isatty(STDOUT_FILENO);
+
+	show_heaps();
+	fd = open_heap(heap);
+	ret = heap_area(heap, area, sizeof(area));
+	if (!ret)
+		ret = area_free_pages(area, &free_pages);
+	if (ret)
+		fail(-ret, "use a heap <region>-contiguous, on a kernel with CONFIG_CMA_SYSFS",
+		     "read the free space of %s", heap);
+
+	buf = take_buffer(fd, heap, len);
+	close(fd);
+	use_by_cpu(buf, len);
+	use_by_device(buf, &drm, &handle);
+	show_bufinfo(buf);
+	release(buf, drm, handle, area, free_pages);
+	return 0;
+}

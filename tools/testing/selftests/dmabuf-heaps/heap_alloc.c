@@ -1,0 +1,308 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA_HEAP_IOCTL_ALLOC: which requests are refused and with which errno, that a
+ * refusal costs no memory and no line in the kernel's log, and that what is
+ * handed out has the length asked for, is one extent and holds only zeroes.
+ */
+#include <sys/resource.h>
+
+#include "kselftest_harness.h"
+#include "heap_test.h"
+
+#define MAX_BUFS	512
+#define MAX_WORDS	65536
+#define MAX_SHOWN	5
+
+static const size_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(33) };
+
+/* The kernel's log, from here on. */
+static int log_open(struct __test_metadata *_metadata)
+{
+	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	ASSERT_GE(log, 0)
+		TH_LOG("/dev/kmsg: %s", strerror(errno));
+	ASSERT_EQ(0, lseek(log, 0, SEEK_END));
+	return log;
+}
+
+/* Lines since then that speak of memory areas or heaps. */
+static int log_lines(struct __test_metadata *_metadata, int log)
+{
+	char line[1024], *text;
+	int lines = 0;
+	ssize_t len;
+
+	/* EPIPE: the log was overrun, and there is more to read. */
+	while ((len = read(log, line, sizeof(line) - 1)) > 0 || errno == EPIPE) {
+		if (len <= 0)
+			continue;
+		line[len] = '\0';
+		if (!strcasestr(line, "cma") && !strcasestr(line, "heap"))
+			continue;
+		text = strchrnul(line, ';');
+		if (lines++ < MAX_SHOWN)
+			TH_LOG("the kernel logged%.*s", (int)strcspn(text, "\n"), text);
+	}
+	return lines;
+}
+
+HEAP_TEST(zero_length)
+{
+	/* PAGE_ALIGN() of the last two wraps to zero. */
+	const __u64 lens[] = { 0, ULLONG_MAX, ULLONG_MAX - self->heap.page + 2 };
+	int log = log_open(_metadata);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		EXPECT_EQ(-EINVAL, heap_alloc(self->heap.fd, lens[i]))
+			TH_LOG("length %#llx", lens[i]);
+		EXPECT_EQ(0, heap_missing(&self->heap));
+	}
+	EXPECT_EQ(0, log_lines(_metadata, log));
+}
+
+HEAP_TEST(length_over_region)
+{
+	const __u64 page = self->heap.page;
+	const __u64 lens[] = {
+		(self->heap.total_pages + 1) * page,
+		2 * self->heap.total_pages * page,
+		/* Page counts that an int or an unsigned int cannot hold. */
+		page << 31, (page << 31) + page, page << 32, (page << 32) + page,
+		1ULL << 63, (1ULL << 63) - 1,
+		ULLONG_MAX - page + 1, ULLONG_MAX - 2 * page + 1,
+	};
+	int log = log_open(_metadata);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		EXPECT_EQ(-ENOMEM, heap_alloc(self->heap.fd, lens[i]))
+			TH_LOG("length %#llx", lens[i]);
+		EXPECT_EQ(0, heap_missing(&self->heap));
+	}
+	EXPECT_EQ(0, log_lines(_metadata, log));
+}
+
+HEAP_TEST(unknown_flags)
+{
+	const struct dma_heap_allocation_data bad[] = {
+		{ .len = MIB(1), .fd_flags = O_RDWR | O_NONBLOCK },
+		{ .len = MIB(1), .fd_flags = O_RDWR | O_TRUNC },
+		{ .len = MIB(1), .fd_flags = 1U << 31 },
+		{ .len = MIB(1), .fd_flags = O_RDWR, .heap_flags = 1 },
+		{ .len = MIB(1), .fd_flags = O_RDWR, .heap_flags = 1ULL << 63 },
+		{ .len = MIB(1), .fd_flags = O_RDWR, .fd = 1 },
+		{ .len = MIB(1), .fd_flags = O_RDWR, .fd = (__u32)-1 },
+	};
+	int log = log_open(_metadata);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bad); i++) {
+		struct dma_heap_allocation_data data = bad[i];
+
+		EXPECT_EQ(-EINVAL, heap_ioctl_alloc(self->heap.fd, &data))
+			TH_LOG("request %zu", i);
+		EXPECT_EQ(0, heap_missing(&self->heap));
+	}
+	EXPECT_EQ(0, log_lines(_metadata, log));
+}
+
+HEAP_TEST(length_is_rounded_up)
+{
+	const size_t page = self->heap.page;
+	const size_t lens[] = { 1, page - 1, page, page + 1, MIB(1) + 1 };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		size_t size = (lens[i] + page - 1) / page * page;
+		int buf = heap_alloc(self->heap.fd, lens[i]);
+		void *map;
+
+		ASSERT_GE(buf, 0);
+		EXPECT_EQ(size, lseek(buf, 0, SEEK_END));
+		map = buf_map(buf, size, 0);
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_EQ(-1, zero_differs(map, size));
+		EXPECT_EQ(0, munmap(map, size));
+		EXPECT_EQ(0, close(buf));
+	}
+}
+
+HEAP_TEST(every_byte_is_zero)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		__u64 free_pages;
+		void *map;
+		int buf;
+
+		heap_dirty(_metadata, &self->heap, sizes[i]);
+		ASSERT_EQ(0, heap_missing(&self->heap));
+		buf = heap_alloc(self->heap.fd, sizes[i]);
+		ASSERT_GE(buf, 0);
+		ASSERT_EQ(0, area_free_pages(self->heap.area, &free_pages));
+		EXPECT_EQ(self->heap.free_pages - sizes[i] / self->heap.page, free_pages);
+
+		map = buf_map(buf, sizes[i], 0);
+		ASSERT_NE(MAP_FAILED, map);
+		EXPECT_EQ(-1, zero_differs(map, sizes[i]))
+			TH_LOG("%zu bytes", sizes[i]);
+		EXPECT_EQ(0, munmap(map, sizes[i]));
+		EXPECT_EQ(0, close(buf));
+	}
+}
+
+HEAP_TEST(fd_flags)
+{
+	static const int access[] = { O_RDWR, O_RDONLY };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(access); i++) {
+		int keep = heap_alloc_flags(self->heap.fd, MIB(1), access[i]);
+		int cloexec = heap_alloc_flags(self->heap.fd, MIB(1), access[i] | O_CLOEXEC);
+
+		ASSERT_GE(keep, 0);
+		ASSERT_GE(cloexec, 0);
+		EXPECT_EQ(0, fcntl(keep, F_GETFD));
+		EXPECT_EQ(FD_CLOEXEC, fcntl(cloexec, F_GETFD));
+		EXPECT_EQ(access[i], fcntl(keep, F_GETFL) & O_ACCMODE);
+		EXPECT_EQ(access[i], fcntl(cloexec, F_GETFL) & O_ACCMODE);
+	}
+}
+
+/* Android's, TI's and Rust's clients open the node so. */
+HEAP_TEST(readonly_node)
+{
+	int heap = heap_open(self->heap.name, O_RDONLY);
+	void *map;
+	int buf;
+
+	ASSERT_GE(heap, 0);
+	buf = heap_alloc(heap, MIB(1));
+	ASSERT_GE(buf, 0);
+	map = buf_map(buf, MIB(1), 0);
+	ASSERT_NE(MAP_FAILED, map);
+	pattern_fill(map, MIB(1), 1);
+	EXPECT_EQ(-1, pattern_differs(map, MIB(1), 1));
+}
+
+/* The buffer exists already when its fd number cannot be told. */
+HEAP_TEST(unwritable_argument)
+{
+	struct dma_heap_allocation_data *data;
+
+	data = mmap(NULL, self->heap.page, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, data);
+	data->len = MIB(1);
+	data->fd_flags = O_RDWR;
+	ASSERT_EQ(0, mprotect(data, self->heap.page, PROT_READ));
+	EXPECT_EQ(-EFAULT, heap_ioctl_alloc(self->heap.fd, data));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* The buffer exists already when there is no fd left for it. */
+HEAP_TEST(no_fd_left)
+{
+	struct rlimit limit, none_left;
+	int next = dup(0);
+
+	ASSERT_GE(next, 0);
+	ASSERT_EQ(0, close(next));
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &limit));
+	none_left = limit;
+	none_left.rlim_cur = next;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none_left));
+	EXPECT_EQ(-EMFILE, heap_alloc(self->heap.fd, MIB(1)));
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+	EXPECT_GE(heap_alloc(self->heap.fd, MIB(1)), 0);
+}
+
+HEAP_TEST(full_region)
+{
+	size_t size = self->heap.total_pages * self->heap.page;
+	size_t first = 0;
+	int bufs[MAX_BUFS];
+	int log = log_open(_metadata);
+	size_t i, count = 0;
+
+	/* Large pieces first, then the rest in ever smaller ones. */
+	while (size >= self->heap.page) {
+		int buf = heap_alloc(self->heap.fd, size);
+
+		if (buf == -ENOMEM) {
+			size = size / 2 / self->heap.page * self->heap.page;
+			continue;
+		}
+		ASSERT_GE(buf, 0);
+		ASSERT_LT(count, MAX_BUFS);
+		bufs[count++] = buf;
+		if (!first)
+			first = size;
+	}
+	ASSERT_GT(count, 0);
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		EXPECT_EQ(-ENOMEM, heap_alloc(self->heap.fd, sizes[i]));
+	EXPECT_EQ(0, log_lines(_metadata, log));
+
+	ASSERT_EQ(0, close(bufs[0]));
+	bufs[0] = heap_alloc(self->heap.fd, first);
+	ASSERT_GE(bufs[0], 0);
+	for (i = 0; i < count; i++)
+		EXPECT_EQ(0, close(bufs[i]));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* The allocation bitmap of the area, one bit a page; words read, or -errno. */
+static ssize_t read_bitmap(const struct heap_state *heap, __u32 *words)
+{
+	char path[PATH_MAX];
+	size_t count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), CMA_DEBUGFS "/%s/ranges/0/bitmap", heap->area);
+	file = fopen(path, "r");
+	if (!file)
+		return -errno;
+	while (count < MAX_WORDS && fscanf(file, "%u", &words[count]) == 1)
+		count++;
+	fclose(file);
+	return count;
+}
+
+static bool test_bit(const __u32 *words, size_t bit)
+{
+	return words[bit / 32] >> bit % 32 & 1;
+}
+
+HEAP_TEST(buffer_is_one_extent)
+{
+	static __u32 before[MAX_WORDS], after[MAX_WORDS];
+	size_t bit, bits = 0, runs = 0;
+	ssize_t count;
+	bool inside = false;
+
+	count = read_bitmap(&self->heap, before);
+	if (count == -ENOENT)
+		SKIP(return, "no %s/%s: CONFIG_CMA_DEBUGFS is not set",
+		     CMA_DEBUGFS, self->heap.area);
+	ASSERT_GT(count, 0);
+	ASSERT_GE(heap_alloc(self->heap.fd, MIB(33)), 0);
+	ASSERT_EQ(count, read_bitmap(&self->heap, after));
+
+	for (bit = 0; bit < count * 32; bit++) {
+		bool taken = test_bit(after, bit) && !test_bit(before, bit);
+
+		bits += taken;
+		runs += taken && !inside;
+		inside = taken;
+	}
+	EXPECT_EQ(1, runs);
+	EXPECT_EQ(MIB(33) / self->heap.page, bits);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Buffers imported by a DRM device through libdrm: handles, export back, two
+ * device files, and who keeps the memory. vgem never maps an imported buffer,
+ * neither for its device (drm_gem_shmem_prime_import_no_map()) nor for user
+ * space, so bytes are compared through the dma-buf that it exports again.
+ */
+#include "kselftest_harness.h"
+#include "heap_test.h"
+
+#define LEN	MIB(4)
+
+static bool same_buffer(int buf, int other)
+{
+	struct stat a, b;
+
+	return !fstat(buf, &a) && !fstat(other, &b) &&
+	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+HEAP_TEST(handle_is_stable)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 first, second;
+
+	ASSERT_EQ(0, drm_import(drm, buf, &first));
+	EXPECT_NE(0, first);
+	ASSERT_EQ(0, drm_import(drm, buf, &second));
+	EXPECT_EQ(first, second);
+	EXPECT_EQ(0, drm_close_handle(drm, first));
+	EXPECT_EQ(-EINVAL, drm_close_handle(drm, first));
+	ASSERT_EQ(0, drm_import(drm, buf, &second));
+	EXPECT_EQ(0, drm_close_handle(drm, second));
+}
+
+HEAP_TEST(sizes)
+{
+	const size_t sizes[] = { self->heap.page, MIB(1), MIB(33) };
+	int drm = vgem_open(_metadata);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		int buf = heap_take(_metadata, &self->heap, sizes[i]);
+		__u32 handle;
+
+		ASSERT_EQ(0, drm_import(drm, buf, &handle));
+		EXPECT_EQ(0, drm_close_handle(drm, handle));
+		EXPECT_EQ(0, close(buf));
+	}
+}
+
+HEAP_TEST(export_gives_same_buffer)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+	int drm = vgem_open(_metadata);
+	char *exported_view;
+	__u32 handle;
+	int exported;
+
+	pattern_fill(view, LEN, 1);
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	exported = drm_export(drm, handle);
+	ASSERT_GE(exported, 0);
+	EXPECT_TRUE(same_buffer(buf, exported));
+	EXPECT_EQ(LEN, lseek(exported, 0, SEEK_END));
+
+	exported_view = buf_view(_metadata, exported, LEN);
+	EXPECT_EQ(-1, pattern_differs(exported_view, LEN, 1));
+	pattern_fill(exported_view, LEN, 2);
+	EXPECT_EQ(-1, pattern_differs(view, LEN, 2));
+	EXPECT_EQ(0, buf_sync(exported, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	EXPECT_EQ(0, buf_sync(exported, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	EXPECT_EQ(-1, pattern_differs(view, LEN, 2));
+}
+
+/* Only the heap maps its memory: GEM gives no offset for an imported buffer. */
+HEAP_TEST(device_has_no_view)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	EXPECT_EQ(-EINVAL, drm_map_offset(drm, handle));
+}
+
+HEAP_TEST(import_outlives_fd)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+	int drm = vgem_open(_metadata);
+	__u64 free_pages;
+	__u32 handle;
+
+	pattern_fill(view, LEN, 3);
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	ASSERT_EQ(0, munmap(view, LEN));
+	ASSERT_EQ(0, close(buf));
+	ASSERT_EQ(0, area_free_pages(self->heap.area, &free_pages));
+	EXPECT_EQ(self->heap.free_pages - LEN / self->heap.page, free_pages);
+
+	buf = drm_export(drm, handle);
+	ASSERT_GE(buf, 0);
+	view = buf_view(_metadata, buf, LEN);
+	EXPECT_EQ(-1, pattern_differs(view, LEN, 3));
+	ASSERT_EQ(0, munmap(view, LEN));
+	ASSERT_EQ(0, close(buf));
+	ASSERT_EQ(0, area_free_pages(self->heap.area, &free_pages));
+	EXPECT_EQ(self->heap.free_pages - LEN / self->heap.page, free_pages);
+
+	ASSERT_EQ(0, drm_close_handle(drm, handle));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+HEAP_TEST(two_device_files)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+	int drm[2], exported[2];
+	__u32 handle[2];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(drm); i++) {
+		drm[i] = vgem_open(_metadata);
+		ASSERT_EQ(0, drm_import(drm[i], buf, &handle[i]));
+		exported[i] = drm_export(drm[i], handle[i]);
+		ASSERT_GE(exported[i], 0);
+		EXPECT_TRUE(same_buffer(buf, exported[i]));
+		pattern_fill(view, LEN, i);
+		EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, exported[i], LEN), LEN, i));
+	}
+	EXPECT_EQ(0, drm_close_handle(drm[0], handle[0]));
+	EXPECT_EQ(-ENOENT, drm_export(drm[0], handle[0]));
+	pattern_fill(view, LEN, 4);
+	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, exported[1], LEN), LEN, 4));
+	EXPECT_GE(drm_export(drm[1], handle[1]), 0);
+}
+
+/* As when a compositor dies: nobody closes the handle. */
+HEAP_TEST(device_file_closed)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	ASSERT_EQ(0, close(buf));
+	ASSERT_EQ(0, close(drm));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+HEAP_TEST(readonly_buffer)
+{
+	int buf = heap_alloc_flags(self->heap.fd, LEN, O_RDONLY | O_CLOEXEC);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+	int exported;
+
+	ASSERT_GE(buf, 0);
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	exported = drm_export(drm, handle);
+	ASSERT_GE(exported, 0);
+	EXPECT_EQ(MAP_FAILED, buf_map(exported, LEN, 0));
+	EXPECT_EQ(EACCES, errno);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,317 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who keeps a buffer alive, that its memory comes back when the last of them is
+ * gone however it went, and that the next owner never sees the last one's bytes.
+ */
+#include <signal.h>
+#include <sys/socket.h>
+
+#include "kselftest_harness.h"
+#include "heap_test.h"
+
+#define LEN	MIB(2)
+#define KILLS	20
+
+static __u64 taken_pages(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	__u64 free_pages;
+
+	ASSERT_EQ(0, area_free_pages(heap->area, &free_pages));
+	return heap->free_pages - free_pages;
+}
+
+HEAP_TEST(dup_keeps_buffer)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+	int copy = dup(buf);
+
+	ASSERT_GE(copy, 0);
+	pattern_fill(view, LEN, 1);
+	ASSERT_EQ(0, munmap(view, LEN));
+	ASSERT_EQ(0, close(buf));
+	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	view = buf_view(_metadata, copy, LEN);
+	EXPECT_EQ(-1, pattern_differs(view, LEN, 1));
+	ASSERT_EQ(0, munmap(view, LEN));
+	ASSERT_EQ(0, close(copy));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+HEAP_TEST(buffer_outlives_node)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+
+	ASSERT_EQ(0, close(self->heap.fd));
+	pattern_fill(view, LEN, 2);
+	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, buf, LEN), LEN, 2));
+}
+
+union fd_message {
+	char buf[CMSG_SPACE(sizeof(int))];
+	struct cmsghdr align;
+};
+
+static void send_fd(struct __test_metadata *_metadata, int sock, int fd)
+{
+	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union fd_message control = {};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(fd));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(fd));
+	ASSERT_EQ(1, sendmsg(sock, &msg, 0));
+}
+
+static int receive_fd(struct __test_metadata *_metadata, int sock)
+{
+	char byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	union fd_message control = {};
+	struct msghdr msg = {
+		.msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &control, .msg_controllen = sizeof(control),
+	};
+	int fd;
+
+	ASSERT_EQ(1, recvmsg(sock, &msg, MSG_CMSG_CLOEXEC));
+	ASSERT_NE(NULL, CMSG_FIRSTHDR(&msg));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+	return fd;
+}
+
+HEAP_TEST(passed_over_socket)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *view = buf_view(_metadata, buf, LEN);
+	int sock[2];
+	pid_t pid;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		int passed;
+
+		/* Only what comes over the socket is used. */
+		ASSERT_EQ(0, munmap(view, LEN));
+		ASSERT_EQ(0, close(buf));
+		passed = receive_fd(_metadata, sock[1]);
+		view = buf_view(_metadata, passed, LEN);
+		ASSERT_EQ(-1, pattern_differs(view, LEN, 3));
+		pattern_fill(view, LEN, 4);
+		_exit(0);
+	}
+	pattern_fill(view, LEN, 3);
+	send_fd(_metadata, sock[0], buf);
+	ASSERT_EQ(0, close(buf));
+	ASSERT_EQ(0, child_status(_metadata, pid));
+	EXPECT_EQ(-1, pattern_differs(view, LEN, 4));
+	ASSERT_EQ(0, munmap(view, LEN));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* A socket that nobody reads holds the buffer, until it is closed. */
+HEAP_TEST(left_in_socket)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	int sock[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
+	send_fd(_metadata, sock[0], buf);
+	ASSERT_EQ(0, close(buf));
+	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	ASSERT_EQ(0, close(sock[0]));
+	ASSERT_EQ(0, close(sock[1]));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* Allocates and frees for ever, once it has told that it is about to begin. */
+static void allocate_until_killed(const struct heap_state *heap, size_t len, int ready)
+{
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;) {
+		int buf = heap_alloc(heap->fd, len);
+
+		/* The area can be short while the last one killed is undone. */
+		if (buf >= 0)
+			close(buf);
+		else if (buf != -ENOMEM)
+			_exit(2);
+	}
+}
+
+static __u64 now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+/*
+ * SIGKILL in the middle of large allocations, at moments spread over the time
+ * that one takes on this machine. The pause only chooses the moment: memory must
+ * be back and usable whatever it hits.
+ */
+HEAP_TEST(killed_while_allocating)
+{
+	const size_t fits = self->heap.free_pages * self->heap.page / 5 * 4 / MIB(1) * MIB(1);
+	const size_t len = fits < MIB(128) ? fits : MIB(128);
+	__u64 duration = now_ns();
+	int buf, round;
+
+	buf = heap_take(_metadata, &self->heap, len);
+	duration = now_ns() - duration;
+	ASSERT_EQ(0, close(buf));
+
+	for (round = 0; round < KILLS; round++) {
+		const __u64 moment = duration * round / KILLS;
+		const struct timespec pause = {
+			.tv_sec = moment / 1000000000,
+			.tv_nsec = moment % 1000000000,
+		};
+		int ready[2], status;
+		char byte;
+		pid_t pid;
+
+		ASSERT_EQ(0, pipe(ready));
+		pid = fork();
+		ASSERT_GE(pid, 0);
+		if (!pid)
+			allocate_until_killed(&self->heap, len, ready[1]);
+		ASSERT_EQ(0, close(ready[1]));
+		ASSERT_EQ(1, read(ready[0], &byte, 1));
+		nanosleep(&pause, NULL);
+		ASSERT_EQ(0, kill(pid, SIGKILL));
+		status = child_status(_metadata, pid);
+		ASSERT_TRUE(WIFSIGNALED(status));
+		ASSERT_EQ(SIGKILL, WTERMSIG(status));
+		ASSERT_EQ(0, heap_missing(&self->heap))
+			TH_LOG("killed after %llu of %llu ns", moment, duration);
+		ASSERT_EQ(0, close(ready[0]));
+	}
+	EXPECT_EQ(0, close(heap_take(_metadata, &self->heap, len)));
+}
+
+HEAP_TEST(killed_with_everything_open)
+{
+	int drm = vgem_open(_metadata);
+	int ready[2], status;
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, close(drm));
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		int buf = heap_take(_metadata, &self->heap, LEN);
+		__u32 handle;
+
+		pattern_fill(buf_view(_metadata, buf, LEN), LEN, 5);
+		ASSERT_EQ(0, drm_import(vgem_open(_metadata), buf, &handle));
+		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+		ASSERT_EQ(1, write(ready[1], "", 1));
+		for (;;)
+			pause();
+	}
+	/* The end of file, if the child fails before it writes. */
+	ASSERT_EQ(0, close(ready[1]));
+	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	status = child_status(_metadata, pid);
+	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+HEAP_TEST(next_owner_sees_zeroes)
+{
+	int bufs[32];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
+		char *view;
+
+		bufs[i] = heap_take(_metadata, &self->heap, MIB(1));
+		view = buf_view(_metadata, bufs[i], MIB(1));
+		memset(view, 0xff, MIB(1));
+		ASSERT_EQ(0, munmap(view, MIB(1)));
+	}
+	for (i = 0; i < ARRAY_SIZE(bufs); i++)
+		ASSERT_EQ(0, close(bufs[i]));
+	ASSERT_EQ(0, heap_missing(&self->heap));
+
+	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
+		bufs[i] = heap_take(_metadata, &self->heap, MIB(1));
+		EXPECT_EQ(-1, zero_differs(buf_view(_metadata, bufs[i], MIB(1)), MIB(1)))
+			TH_LOG("buffer %zu", i);
+	}
+}
+
+/* Mixed sizes, and up to four buffers alive at a time. */
+HEAP_TEST(thousand_cycles)
+{
+	const size_t sizes[] = { 1, KIB(4), KIB(12), KIB(64), KIB(68), KIB(256), MIB(1) };
+	int bufs[4] = { -1, -1, -1, -1 };
+	size_t i;
+
+	for (i = 0; i < 1000; i++) {
+		int *slot = &bufs[i % ARRAY_SIZE(bufs)];
+
+		if (*slot >= 0)
+			ASSERT_EQ(0, close(*slot));
+		*slot = heap_take(_metadata, &self->heap, sizes[i % ARRAY_SIZE(sizes)]);
+	}
+	for (i = 0; i < ARRAY_SIZE(bufs); i++)
+		ASSERT_EQ(0, close(bufs[i]));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* What one process writes is never in the other's buffers. */
+static void allocate_and_mark(struct __test_metadata *_metadata, const struct heap_state *heap,
+			      __u64 seed)
+{
+	const size_t sizes[] = { KIB(4), KIB(64), KIB(512), MIB(2) };
+	int round;
+
+	for (round = 0; round < 60; round++) {
+		const size_t len = sizes[round % ARRAY_SIZE(sizes)];
+		int buf = heap_take(_metadata, heap, len);
+		char *view = buf_view(_metadata, buf, len);
+
+		ASSERT_EQ(-1, zero_differs(view, len));
+		pattern_fill(view, len, seed);
+		ASSERT_EQ(-1, pattern_differs(view, len, seed));
+		ASSERT_EQ(0, munmap(view, len));
+		ASSERT_EQ(0, close(buf));
+	}
+}
+
+HEAP_TEST(two_processes)
+{
+	pid_t pid = fork();
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		allocate_and_mark(_metadata, &self->heap, 1);
+		_exit(0);
+	}
+	allocate_and_mark(_metadata, &self->heap, 2);
+	EXPECT_EQ(0, child_status(_metadata, pid));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+TEST_HARNESS_MAIN

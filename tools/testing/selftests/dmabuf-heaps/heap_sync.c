@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA_BUF_IOCTL_SYNC: every valid request succeeds whatever hangs on the buffer
+ * (nothing, views, devices) and in whatever order sessions begin and end, wrong
+ * requests get EINVAL, and no byte that user space wrote is lost on the way.
+ */
+#include "kselftest_harness.h"
+#include "heap_test.h"
+
+#define LEN	MIB(2)
+
+#define START_RW	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)
+#define END_RW		(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW)
+
+static const __u64 directions[] = {
+	DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW,
+};
+
+/* A session of each direction; bytes written in it are there after it. */
+static void check_sessions(struct __test_metadata *_metadata, int buf, void *map)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(directions); i++) {
+		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | directions[i]));
+		if (map)
+			pattern_fill(map, LEN, i);
+		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | directions[i]));
+		if (map)
+			EXPECT_EQ(-1, pattern_differs(map, LEN, i));
+	}
+}
+
+HEAP_TEST(without_device)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+
+	check_sessions(_metadata, buf, NULL);
+	check_sessions(_metadata, buf, buf_view(_metadata, buf, LEN));
+}
+
+HEAP_TEST(with_devices)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	void *map = buf_view(_metadata, buf, LEN);
+	int drm[2];
+	__u32 handle[2];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(drm); i++) {
+		drm[i] = vgem_open(_metadata);
+		pattern_fill(map, LEN, 100 + i);
+		ASSERT_EQ(0, drm_import(drm[i], buf, &handle[i]));
+		EXPECT_EQ(-1, pattern_differs(map, LEN, 100 + i));
+		check_sessions(_metadata, buf, map);
+	}
+	for (i = 0; i < ARRAY_SIZE(drm); i++) {
+		pattern_fill(map, LEN, 200 + i);
+		ASSERT_EQ(0, drm_close_handle(drm[i], handle[i]));
+		EXPECT_EQ(-1, pattern_differs(map, LEN, 200 + i));
+		check_sessions(_metadata, buf, map);
+	}
+}
+
+/* A device comes and goes in the middle of a session. */
+HEAP_TEST(device_within_session)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	void *map = buf_view(_metadata, buf, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+
+	EXPECT_EQ(0, buf_sync(buf, START_RW));
+	pattern_fill(map, LEN, 1);
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	EXPECT_EQ(0, buf_sync(buf, END_RW));
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 1));
+
+	EXPECT_EQ(0, buf_sync(buf, START_RW));
+	pattern_fill(map, LEN, 2);
+	ASSERT_EQ(0, drm_close_handle(drm, handle));
+	EXPECT_EQ(0, buf_sync(buf, END_RW));
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 2));
+}
+
+HEAP_TEST(wrong_flags)
+{
+	static const __u64 wrong[] = {
+		0, DMA_BUF_SYNC_END, 1 << 3, START_RW | 1 << 3, END_RW | 1 << 4,
+		START_RW | 1ULL << 32, END_RW | 1ULL << 63, ULLONG_MAX,
+	};
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(-EINVAL, buf_sync(buf, wrong[i]))
+			TH_LOG("flags %#llx", wrong[i]);
+	}
+}
+
+/* Programs end what they never began, and begin twice. */
+HEAP_TEST(unpaired)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	void *map = buf_view(_metadata, buf, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		EXPECT_EQ(0, buf_sync(buf, END_RW));
+		EXPECT_EQ(0, buf_sync(buf, END_RW));
+		EXPECT_EQ(0, buf_sync(buf, START_RW));
+		EXPECT_EQ(0, buf_sync(buf, START_RW));
+		pattern_fill(map, LEN, round);
+		EXPECT_EQ(0, buf_sync(buf, END_RW));
+		EXPECT_EQ(-1, pattern_differs(map, LEN, round));
+		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE));
+		EXPECT_EQ(-1, pattern_differs(map, LEN, round));
+		if (!round)
+			ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	}
+	/* A session that is still open does not hold the buffer. */
+	EXPECT_EQ(0, buf_sync(buf, START_RW));
+}
+
+/* Each process has sessions of its own and writes a half of its own. */
+static void work_on_half(struct __test_metadata *_metadata, int buf, char *half, __u64 seed)
+{
+	int round;
+
+	for (round = 0; round < 25; round++) {
+		ASSERT_EQ(0, buf_sync(buf, START_RW));
+		pattern_fill(half, LEN / 2, seed + round);
+		ASSERT_EQ(0, buf_sync(buf, END_RW));
+		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
+		ASSERT_EQ(-1, pattern_differs(half, LEN / 2, seed + round));
+		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
+	}
+}
+
+HEAP_TEST(two_processes)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	char *map = buf_view(_metadata, buf, LEN);
+	int drm = vgem_open(_metadata);
+	__u32 handle;
+	pid_t pid;
+
+	ASSERT_EQ(0, drm_import(drm, buf, &handle));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		work_on_half(_metadata, buf, map + LEN / 2, 2000);
+		_exit(0);
+	}
+	work_on_half(_metadata, buf, map, 1000);
+	EXPECT_EQ(0, child_status(_metadata, pid));
+}
+
+TEST_HARNESS_MAIN

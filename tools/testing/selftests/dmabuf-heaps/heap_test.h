@@ -1,0 +1,465 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests and the demo of the contiguous DMA-BUF heaps share: opening a
+ * heap, its ioctls, the CMA area behind it and how much of that is free, byte
+ * patterns, and DRM devices. Calls that can fail return -errno.
+ *
+ * A test includes kselftest_harness.h first and then also gets the fixture of
+ * its stage, `heap`, with one variant per heap. The teardown runs in the parent
+ * when the test's process is gone: whatever a test did, the free pages of the
+ * heap's area must be exactly as before. A program that takes its heap from
+ * elsewhere defines HEAP_OWN_FIXTURE before.
+ */
+#ifndef HEAP_TEST_H
+#define HEAP_TEST_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+
+#include <xf86drm.h>
+
+#define HEAP_DIR	"/dev/dma_heap"
+#define HEAP_SUFFIX	"-contiguous"
+#define CMA_SYSFS	"/sys/kernel/mm/cma"
+#define CMA_DEBUGFS	"/sys/kernel/debug/cma"
+#define DT_CMA_DEFAULT	"/proc/device-tree/reserved-memory/*/linux,cma-default"
+
+#define KIB(n)		((size_t)(n) << 10)
+#define MIB(n)		((size_t)(n) << 20)
+
+static inline size_t page_size(void)
+{
+	return sysconf(_SC_PAGESIZE);
+}
+
+/* The heap's device node; access is O_RDWR or O_RDONLY. */
+static inline int heap_open(const char *heap, int access)
+{
+	char path[PATH_MAX];
+	int fd;
+
+	snprintf(path, sizeof(path), HEAP_DIR "/%s", heap);
+	fd = open(path, access | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int heap_ioctl_alloc(int heap, struct dma_heap_allocation_data *data)
+{
+	return ioctl(heap, DMA_HEAP_IOCTL_ALLOC, data) ? -errno : 0;
+}
+
+static inline int heap_alloc_flags(int heap, __u64 len, __u32 fd_flags)
+{
+	struct dma_heap_allocation_data data = { .len = len, .fd_flags = fd_flags };
+	int ret = heap_ioctl_alloc(heap, &data);
+
+	return ret ? ret : (int)data.fd;
+}
+
+static inline int heap_alloc(int heap, __u64 len)
+{
+	return heap_alloc_flags(heap, len, O_RDWR | O_CLOEXEC);
+}
+
+static inline int buf_sync(int buf, __u64 flags)
+{
+	struct dma_buf_sync sync = { .flags = flags };
+
+	return ioctl(buf, DMA_BUF_IOCTL_SYNC, &sync) ? -errno : 0;
+}
+
+/* A shared mapping for reading and writing, or MAP_FAILED. */
+static inline void *buf_map(int buf, size_t len, off_t offset)
+{
+	return mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, buf, offset);
+}
+
+/* Reads one number in any base that strtoull() knows. */
+static inline int read_number(__u64 *value, const char *fmt, ...)
+{
+	char text[32], path[PATH_MAX];
+	va_list args;
+	ssize_t len;
+	int fd;
+
+	va_start(args, fmt);
+	vsnprintf(path, sizeof(path), fmt, args);
+	va_end(args);
+
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	if (len <= 0)
+		return -EIO;
+	text[len] = '\0';
+	*value = strtoull(text, NULL, 0);
+	return 0;
+}
+
+/* The node that the device tree marks linux,cma-default. */
+static inline int dt_default_area(char *area, size_t size)
+{
+	glob_t found;
+	char *slash;
+
+	if (glob(DT_CMA_DEFAULT, 0, NULL, &found))
+		return -ENOENT;
+	slash = strrchr(found.gl_pathv[0], '/');
+	*slash = '\0';
+	snprintf(area, size, "%s", strrchr(found.gl_pathv[0], '/') + 1);
+	globfree(&found);
+	return 0;
+}
+
+/*
+ * The CMA area of a heap: <region>-contiguous lives in <region>. The default
+ * area carries a name of its own: "reserved" when it came from the kernel
+ * command line or configuration, else that of its device tree node.
+ */
+static inline int heap_area(const char *heap, char *area, size_t size)
+{
+	size_t len = strlen(heap);
+
+	if (len <= strlen(HEAP_SUFFIX) ||
+	    strcmp(heap + len - strlen(HEAP_SUFFIX), HEAP_SUFFIX))
+		return -ENOENT;
+	len -= strlen(HEAP_SUFFIX);
+
+	if (len != strlen("default") || strncmp(heap, "default", len)) {
+		snprintf(area, size, "%.*s", (int)len, heap);
+		return 0;
+	}
+	if (access(CMA_SYSFS "/reserved", F_OK))
+		return dt_default_area(area, size);
+	snprintf(area, size, "reserved");
+	return 0;
+}
+
+static inline int area_free_pages(const char *area, __u64 *pages)
+{
+	return read_number(pages, CMA_SYSFS "/%s/available_pages", area);
+}
+
+static inline int area_total_pages(const char *area, __u64 *pages)
+{
+	return read_number(pages, CMA_SYSFS "/%s/total_pages", area);
+}
+
+static inline int area_base_pfn(const char *area, __u64 *pfn)
+{
+	return read_number(pfn, CMA_DEBUGFS "/%s/ranges/0/base_pfn", area);
+}
+
+/*
+ * Free pages once they are as expected, or after five seconds: the last
+ * reference to a buffer can be dropped by a kernel thread.
+ */
+static inline __u64 area_free_settled(const char *area, __u64 expected)
+{
+	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
+	__u64 pages = 0;
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		if (!area_free_pages(area, &pages) && pages == expected)
+			break;
+		nanosleep(&pause, NULL);
+	}
+	return pages;
+}
+
+static inline __u64 pattern_word(size_t index, __u64 seed)
+{
+	return (index + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
+}
+
+/* Lengths are multiples of eight; each seed gives other bytes. */
+static inline void pattern_fill(void *mem, size_t len, __u64 seed)
+{
+	__u64 *word = mem;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*word); i++)
+		word[i] = pattern_word(i, seed);
+}
+
+/* Offset of the first word that differs, or -1. */
+static inline ssize_t pattern_differs(const void *mem, size_t len, __u64 seed)
+{
+	const __u64 *word = mem;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*word); i++)
+		if (word[i] != pattern_word(i, seed))
+			return i * sizeof(*word);
+	return -1;
+}
+
+/* Offset of the first word that is not zero, or -1. */
+static inline ssize_t zero_differs(const void *mem, size_t len)
+{
+	const __u64 *word = mem;
+	size_t i;
+
+	for (i = 0; i < len / sizeof(*word); i++)
+		if (word[i])
+			return i * sizeof(*word);
+	return -1;
+}
+
+static inline bool drm_is_driver(int fd, const char *driver)
+{
+	drmVersionPtr version = drmGetVersion(fd);
+	bool match;
+
+	if (!version)
+		return false;
+	match = !strcmp(version->name, driver);
+	drmFreeVersion(version);
+	return match;
+}
+
+/* The card node of the first DRM device of this driver. */
+static inline int drm_open(const char *driver)
+{
+	glob_t nodes;
+	int fd = -ENODEV;
+	size_t i;
+
+	if (glob("/dev/dri/card*", 0, NULL, &nodes))
+		return -ENODEV;
+	for (i = 0; i < nodes.gl_pathc; i++) {
+		fd = open(nodes.gl_pathv[i], O_RDWR | O_CLOEXEC);
+		if (fd < 0) {
+			fd = -errno;
+			continue;
+		}
+		if (drm_is_driver(fd, driver))
+			break;
+		close(fd);
+		fd = -ENODEV;
+	}
+	globfree(&nodes);
+	return fd;
+}
+
+/* libdrm returns -1 or -errno, depending on the call; errno is right in both. */
+static inline int drm_import(int drm, int buf, __u32 *handle)
+{
+	return drmPrimeFDToHandle(drm, buf, handle) ? -errno : 0;
+}
+
+static inline int drm_export(int drm, __u32 handle)
+{
+	int buf;
+
+	return drmPrimeHandleToFD(drm, handle, DRM_CLOEXEC | DRM_RDWR, &buf) ? -errno : buf;
+}
+
+static inline int drm_close_handle(int drm, __u32 handle)
+{
+	return drmCloseBufferHandle(drm, handle) ? -errno : 0;
+}
+
+/* Asks for the offset at which the device's own view of a buffer is mapped. */
+static inline int drm_map_offset(int drm, __u32 handle)
+{
+	struct drm_mode_map_dumb map = { .handle = handle };
+
+	return drmIoctl(drm, DRM_IOCTL_MODE_MAP_DUMB, &map) ? -errno : 0;
+}
+
+#ifdef __KSELFTEST_HARNESS_H
+
+#define HEAP_TEST_TIMEOUT	240
+
+/* The heap under test; fd belongs to the test's process. */
+struct heap_state {
+	char name[NAME_MAX + 1];
+	char area[NAME_MAX + 1];
+	__u64 total_pages;
+	__u64 free_pages;
+	size_t page;
+	int fd;
+};
+
+/* DMABUF_HEAPS, a list of names, selects heaps; without it all must be there. */
+static inline bool heap_selected(const char *name)
+{
+	const char *list = getenv("DMABUF_HEAPS");
+	size_t len = strlen(name);
+
+	if (!list)
+		return true;
+	while (*list) {
+		size_t word = strcspn(list, " ");
+
+		if (word == len && !strncmp(list, name, len))
+			return true;
+		list += word;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+static inline void heap_begin(struct __test_metadata *_metadata, struct heap_state *heap,
+			      const char *name)
+{
+	if (!heap_selected(name))
+		SKIP(return, "%s is not in DMABUF_HEAPS", name);
+
+	snprintf(heap->name, sizeof(heap->name), "%s", name);
+	heap->page = page_size();
+	heap->fd = heap_open(name, O_RDWR);
+	ASSERT_GE(heap->fd, 0)
+		TH_LOG("%s/%s: %s", HEAP_DIR, name, strerror(-heap->fd));
+	ASSERT_EQ(0, heap_area(name, heap->area, sizeof(heap->area)))
+		TH_LOG("no CMA area is known for %s", name);
+	ASSERT_EQ(0, area_total_pages(heap->area, &heap->total_pages))
+		TH_LOG("no %s/%s: is CONFIG_CMA_SYSFS set?", CMA_SYSFS, heap->area);
+	ASSERT_EQ(0, area_free_pages(heap->area, &heap->free_pages));
+}
+
+static inline void heap_end(struct __test_metadata *_metadata, struct heap_state *heap)
+{
+	EXPECT_EQ(heap->free_pages, area_free_settled(heap->area, heap->free_pages))
+		TH_LOG("free pages of %s are not as before the test", heap->area);
+}
+
+/* Pages that are missing, while the test still runs: 0 when all came back. */
+static inline __s64 heap_missing(const struct heap_state *heap)
+{
+	return heap->free_pages - area_free_settled(heap->area, heap->free_pages);
+}
+
+/* A buffer and a view of all of it, from calls that must not fail. */
+static inline int heap_take(struct __test_metadata *_metadata, const struct heap_state *heap,
+			    size_t len)
+{
+	int buf = heap_alloc(heap->fd, len);
+
+	ASSERT_GE(buf, 0)
+		TH_LOG("%zu bytes from %s: %s", len, heap->name, strerror(-buf));
+	return buf;
+}
+
+static inline char *buf_view(struct __test_metadata *_metadata, int buf, size_t len)
+{
+	char *view = buf_map(buf, len, 0);
+
+	ASSERT_NE(MAP_FAILED, view)
+		TH_LOG("mmap of %zu bytes: %s", len, strerror(errno));
+	return view;
+}
+
+/* Takes len bytes, writes 0xff to each of them and gives them back. */
+static inline void heap_dirty(struct __test_metadata *_metadata, const struct heap_state *heap,
+			      size_t len)
+{
+	int buf = heap_take(_metadata, heap, len);
+	char *view = buf_view(_metadata, buf, len);
+
+	memset(view, 0xff, len);
+	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, close(buf));
+}
+
+static inline int vgem_open(struct __test_metadata *_metadata)
+{
+	int drm = drm_open("vgem");
+
+	ASSERT_GE(drm, 0)
+		TH_LOG("no DRM device of the driver vgem: CONFIG_DRM_VGEM or modprobe vgem");
+	return drm;
+}
+
+/* The wait status of a child that must have ended. */
+static inline int child_status(struct __test_metadata *_metadata, pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	return status;
+}
+
+/* The signal that a process gets for touching a byte, or 0. */
+static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bool write)
+{
+	pid_t pid = fork();
+	int status;
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (write)
+			__atomic_store_n(byte, 1, __ATOMIC_RELAXED);
+		else
+			__atomic_load_n(byte, __ATOMIC_RELAXED);
+		_exit(0);
+	}
+	status = child_status(_metadata, pid);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+#ifndef HEAP_OWN_FIXTURE
+
+FIXTURE(heap)
+{
+	struct heap_state heap;
+};
+
+FIXTURE_VARIANT(heap)
+{
+	const char *name;
+};
+
+FIXTURE_SETUP(heap)
+{
+	heap_begin(_metadata, &self->heap, variant->name);
+}
+
+FIXTURE_TEARDOWN_PARENT(heap)
+{
+	heap_end(_metadata, &self->heap);
+}
+
+/* The one list of the heaps that are tested. */
+FIXTURE_VARIANT_ADD(heap, default_contiguous) {
+	.name = "default-contiguous",
+};
+
+FIXTURE_VARIANT_ADD(heap, memory_42000000_contiguous) {
+	.name = "memory@42000000-contiguous",
+};
+
+FIXTURE_VARIANT_ADD(heap, video_50000000_contiguous) {
+	.name = "video@50000000-contiguous",
+};
+
+/* A test of every heap in the list. */
+#define HEAP_TEST(test)		TEST_F_TIMEOUT(heap, test, HEAP_TEST_TIMEOUT)
+
+#endif /* HEAP_OWN_FIXTURE */
+#endif /* __KSELFTEST_HARNESS_H */
+#endif /* HEAP_TEST_H */
