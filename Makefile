@@ -59,6 +59,7 @@ demo:
 	@$(QEMU_DIR)/demo
 
 check:
+	@$(QEMU_DIR)/packages --lint
 	@$(QEMU_DIR)/check
 
 lint:

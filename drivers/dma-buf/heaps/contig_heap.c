@@ -60,10 +60,10 @@ static void contig_heap_release(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops contig_heap_buf_ops = {
-	.map_dma_buf = heap_buffer_map,
-	.unmap_dma_buf = heap_buffer_unmap,
-	.begin_cpu_access = heap_buffer_begin_cpu_access,
-	.end_cpu_access = heap_buffer_end_cpu_access,
+	.map_dma_buf = heap_mapping_map_dma_buf,
+	.unmap_dma_buf = heap_mapping_unmap_dma_buf,
+	.begin_cpu_access = heap_cache_begin,
+	.end_cpu_access = heap_cache_end,
 	.mmap = heap_mmap,
 	.vmap = heap_mmap_vmap,
 	.vunmap = heap_mmap_vunmap,
@@ -124,14 +124,6 @@ static const struct dma_heap_ops contig_heap_ops = {
 	.allocate = contig_heap_allocate,
 };
 
-/* An area that the kernel could not activate has a name and no page at all. */
-static bool __init contig_heap_is_alive(struct cma *cma)
-{
-	struct page *page = cma_alloc(cma, 1, 0, true);
-
-	return page && cma_release(cma, page, 1);
-}
-
 static void __init contig_heap_announce(const char *name,
 					const struct heap_region *region)
 {
@@ -150,8 +142,8 @@ static int __init contig_heap_add(const struct heap_region *region)
 	struct dma_heap *added;
 	int ret = -ENOMEM;
 
-	if (!contig_heap_is_alive(region->cma)) {
-		pr_warn("%s: no heap: the kernel gives no page of this CMA area; it may lie across the limit of a memory zone, such as 4 GiB\n",
+	if (region->size && heap_region_crosses_zones(region->base, region->size)) {
+		pr_warn("%s: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
 			region->name);
 		return -ENODEV;
 	}

@@ -32,7 +32,9 @@ struct vm_area_struct;
  * @dma:	the extent as @dev sees it, for the whole life of the buffer
  * @lock:	protects everything below it
  * @mappings:	what importers have mapped now, &struct heap_mapping
- * @views:	writable CPU views: mmap areas and vmaps
+ * @views:	who sees the buffer through the CPU caches: mmap areas, vmaps and
+ *		coherent devices
+ * @writers:	those of @views that may write
  * @cpu_newer:	CPU caches may hold lines that memory lacks
  * @cpu_stale:	CPU caches may hold lines older than what a device wrote
  *
@@ -46,6 +48,7 @@ struct heap_buffer {
 	struct mutex lock; /* taken inside dma_buf.resv and mmap_lock */
 	struct list_head mappings;
 	unsigned int views;
+	unsigned int writers;
 	bool cpu_newer;
 	bool cpu_stale;
 };
@@ -62,18 +65,18 @@ struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 				   struct module *owner, const char *exp_name,
 				   u32 fd_flags);
 
-void heap_buffer_view_get(struct heap_buffer *buffer);
-void heap_buffer_view_put(struct heap_buffer *buffer);
+/* For a cached buffer's &struct dma_buf_ops: heap_mapping.c */
+struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir);
+void heap_mapping_unmap_dma_buf(struct dma_buf_attachment *attach,
+				struct sg_table *table,
+				enum dma_data_direction dir);
 
-/* For a cached buffer's &struct dma_buf_ops. */
-struct sg_table *heap_buffer_map(struct dma_buf_attachment *attach,
-				 enum dma_data_direction dir);
-void heap_buffer_unmap(struct dma_buf_attachment *attach,
-		       struct sg_table *table, enum dma_data_direction dir);
-int heap_buffer_begin_cpu_access(struct dma_buf *dmabuf,
-				 enum dma_data_direction dir);
-int heap_buffer_end_cpu_access(struct dma_buf *dmabuf,
-			       enum dma_data_direction dir);
+/* heap_cache.c */
+int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir);
+int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir);
+void heap_cache_view_get(struct heap_buffer *buffer, bool writes);
+void heap_cache_view_put(struct heap_buffer *buffer, bool writes);
 
 /* heap_mmap.c */
 int heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);

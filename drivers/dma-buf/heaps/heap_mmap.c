@@ -3,8 +3,7 @@
  * CPU views of a buffer: mmap of the dma-buf fd, and vmap for drivers.
  *
  * A view holds a reference on the dma-buf (the core sees to that), so the
- * buffer outlives it. Only views that can be written count as views for the
- * cache rules in heap_buffer.c: the others make no line that memory lacks.
+ * buffer outlives it. The cache rules in heap_cache.c want to know of each.
  *
  * Pages are entered when they are touched. Nobody moves or frees them under a
  * mapping, so a fault needs no lock.
@@ -32,14 +31,12 @@ static vm_fault_t heap_mmap_fault(struct vm_fault *vmf)
 /* mprotect() can make a view writable later unless VM_MAYWRITE is off. */
 static void heap_mmap_open(struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & VM_MAYWRITE)
-		heap_buffer_view_get(vma->vm_private_data);
+	heap_cache_view_get(vma->vm_private_data, vma->vm_flags & VM_MAYWRITE);
 }
 
 static void heap_mmap_close(struct vm_area_struct *vma)
 {
-	if (vma->vm_flags & VM_MAYWRITE)
-		heap_buffer_view_put(vma->vm_private_data);
+	heap_cache_view_put(vma->vm_private_data, vma->vm_flags & VM_MAYWRITE);
 }
 
 static const struct vm_operations_struct heap_mmap_vm_ops = {
@@ -110,7 +107,7 @@ int heap_mmap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (!vaddr)
 		return -ENOMEM;
 
-	heap_buffer_view_get(buffer);
+	heap_cache_view_get(buffer, true);
 	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
@@ -126,6 +123,6 @@ void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (is_vmalloc_addr(map->vaddr))
 		vunmap(map->vaddr);
 	iosys_map_clear(map);
-	heap_buffer_view_put(dmabuf->priv);
+	heap_cache_view_put(dmabuf->priv, true);
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_vunmap, "DMABUF_HEAP_LIB");

@@ -169,6 +169,8 @@ const char *heap_region_why_not_contig(const struct device_node *np,
 {
 	if (of_property_read_bool(np, "no-map"))
 		return "it is both no-map and reusable";
+	if (!rmem && of_property_read_bool(np, "linux,cma-default"))
+		return "the kernel reserved no memory for it (does cma= replace it?)";
 	if (!rmem)
 		return "the kernel reserved no memory for it";
 	if (!IS_ALIGNED(rmem->base | rmem->size, CMA_MIN_ALIGNMENT_BYTES))
@@ -200,6 +202,24 @@ static bool heap_region_find_node(struct heap_region *region,
 	}
 	return false;
 }
+
+/**
+ * heap_region_crosses_zones() - does a region lie across memory zones?
+ * @base:	physical address
+ * @size:	bytes, not 0
+ *
+ * The kernel gives such an area a name and never a page of it.
+ *
+ * Return: whether it does.
+ */
+bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size)
+{
+	unsigned long first = PHYS_PFN(base), last = PHYS_PFN(base + size - 1);
+
+	return pfn_valid(first) && pfn_valid(last) &&
+	       page_zonenum(pfn_to_page(first)) != page_zonenum(pfn_to_page(last));
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_crosses_zones, "DMABUF_HEAP_LIB");
 
 static void heap_region_complain(struct device_node *parent)
 {

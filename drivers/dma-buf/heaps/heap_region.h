@@ -37,6 +37,7 @@ unsigned int heap_region_visit_contig(heap_region_fn fn);
 const char *heap_region_why_not_contig(const struct device_node *np,
 				       const struct reserved_mem *rmem);
 bool heap_region_wants_contig(const struct device_node *np);
+bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size);
 const char *heap_region_claim_name(const char *region, const char *properties);
 void heap_region_unclaim_name(const char *name);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache rules of heap_buffer.c, seen from both sides: a CPU that uses vmap
+ * The cache rules of heap_cache.c, seen from both sides: a CPU that uses vmap
  * and sessions, and devices that read and write at the addresses they were
  * given. Where those addresses lead to a copy (swiotlb=force on the command
  * line), a sync that was forgotten is wrong data, so the suite is worth running
@@ -49,10 +49,10 @@ static void test_release(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops test_ops = {
-	.map_dma_buf = heap_buffer_map,
-	.unmap_dma_buf = heap_buffer_unmap,
-	.begin_cpu_access = heap_buffer_begin_cpu_access,
-	.end_cpu_access = heap_buffer_end_cpu_access,
+	.map_dma_buf = heap_mapping_map_dma_buf,
+	.unmap_dma_buf = heap_mapping_unmap_dma_buf,
+	.begin_cpu_access = heap_cache_begin,
+	.end_cpu_access = heap_cache_end,
 	.mmap = heap_mmap,
 	.vmap = heap_mmap_vmap,
 	.vunmap = heap_mmap_vunmap,
@@ -75,12 +75,13 @@ static int make_buffer(struct kunit *test, struct heap_buffer_fixture *f)
 static int make_device(struct kunit *test, struct heap_buffer_fixture *f, int i)
 {
 	static const char *const names[DEVICES] = { "heap-kunit-0", "heap-kunit-1" };
+	struct device *dev;
 
 	f->fdev[i] = faux_device_create(names[i], NULL, NULL);
 	KUNIT_ASSERT_NOT_NULL(test, f->fdev[i]);
-	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(&f->fdev[i]->dev,
-							       DMA_BIT_MASK(64)));
-	f->attach[i] = dma_buf_attach(f->dmabuf, &f->fdev[i]->dev);
+	dev = &f->fdev[i]->dev;
+	KUNIT_ASSERT_EQ(test, 0, dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64)));
+	f->attach[i] = dma_buf_attach(f->dmabuf, dev);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->attach[i]);
 	return 0;
 }
@@ -291,6 +292,98 @@ static void heap_buffer_test_mask_too_small(struct kunit *test)
 	expect_all(test, device_map(test, 0, DMA_BIDIRECTIONAL), 0);
 }
 
+#ifdef CONFIG_FAULT_INJECTION
+/*
+ * Every allocation of a mapping fails once: an errno, and the next one works.
+ * Needs failslab to heed allocations that may wait: ignore-gfp-wait is N.
+ */
+static void heap_buffer_test_map_fails(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+	unsigned int nth, failed = 0;
+	struct sg_table *table;
+
+	for (nth = 1; nth < 100; nth++) {
+		bool all_done;
+
+		current->fail_nth = nth;
+		table = dma_buf_map_attachment_unlocked(f->attach[0], DMA_BIDIRECTIONAL);
+		all_done = current->fail_nth > 0;
+		current->fail_nth = 0;
+		if (IS_ERR(table)) {
+			KUNIT_EXPECT_EQ(test, PTR_ERR(table), -ENOMEM);
+			failed++;
+		} else {
+			dma_buf_unmap_attachment_unlocked(f->attach[0], table,
+							  DMA_BIDIRECTIONAL);
+		}
+		expect_all(test, device_map(test, 0, DMA_TO_DEVICE), 0);
+		device_unmap(f, 0);
+		if (all_done)
+			break;
+	}
+	KUNIT_EXPECT_LT(test, nth, 100);
+	KUNIT_EXPECT_GE(test, failed, 2);
+}
+#else
+static void heap_buffer_test_map_fails(struct kunit *test)
+{
+	kunit_skip(test, "CONFIG_FAULT_INJECTION is not set");
+}
+#endif
+
+static void heap_buffer_test_no_mask(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+	struct device *dev = &f->fdev[0]->dev;
+	u64 *mask = dev->dma_mask;
+	struct sg_table *table;
+
+	dev->dma_mask = NULL;
+	table = dma_buf_map_attachment_unlocked(f->attach[0], DMA_BIDIRECTIONAL);
+	dev->dma_mask = mask;
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(table), -EIO);
+	expect_all(test, device_map(test, 0, DMA_BIDIRECTIONAL), 0);
+}
+
+static bool bounces(struct heap_buffer_fixture *f, const u8 *device)
+{
+	return device != page_address(f->buffer.pages);
+}
+
+/* What the CPU writes in a session outlives a device that only writes. */
+static void heap_buffer_test_session_beside_a_writer(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
+	u8 *cpu = cpu_map(test);
+
+	memset(device, 0x11, TEST_SIZE);
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	expect_all(test, cpu, 0x11);
+	memset(cpu, 0x44, TEST_SIZE);
+	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	device_unmap(f, 0);
+	expect_all(test, cpu, 0x44);
+}
+
+/* Invariant 5: two writers, of which one bounces, are one too many. */
+static void heap_buffer_test_second_writer(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
+	struct sg_table *table;
+
+	memset(device, 0x12, TEST_SIZE);
+	table = dma_buf_map_attachment_unlocked(f->attach[1], DMA_BIDIRECTIONAL);
+	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(table), bounces(f, device) ? -EBUSY : 0);
+	if (!IS_ERR(table))
+		dma_buf_unmap_attachment_unlocked(f->attach[1], table, DMA_BIDIRECTIONAL);
+	device_unmap(f, 0);
+	/* Refused was only being two at once. */
+	expect_all(test, device_map(test, 1, DMA_BIDIRECTIONAL), 0x12);
+}
+
 /* More devices at once than the DMA debugging code counts overlaps. */
 static void heap_buffer_test_many_mappings(struct kunit *test)
 {
@@ -299,6 +392,8 @@ static void heap_buffer_test_many_mappings(struct kunit *test)
 	struct sg_table *table[10];
 	int i, n;
 
+	if (bounces(f, device_map(test, 0, DMA_TO_DEVICE)))
+		kunit_skip(test, "mappings bounce, so one may write");
 	for (n = 0; n < 10; n++) {
 		attach[n] = dma_buf_attach(f->dmabuf, &f->fdev[0]->dev);
 		if (IS_ERR(attach[n]))
@@ -328,7 +423,11 @@ static struct kunit_case heap_buffer_test_cases[] = {
 	KUNIT_CASE(heap_buffer_test_device_to_device),
 	KUNIT_CASE(heap_buffer_test_session_keeps_earlier_writes),
 	KUNIT_CASE(heap_buffer_test_mask_too_small),
+	KUNIT_CASE(heap_buffer_test_no_mask),
+	KUNIT_CASE(heap_buffer_test_session_beside_a_writer),
+	KUNIT_CASE(heap_buffer_test_second_writer),
 	KUNIT_CASE(heap_buffer_test_many_mappings),
+	KUNIT_CASE(heap_buffer_test_map_fails),
 	{}
 };
 

@@ -24,16 +24,6 @@ struct run {
 	char *view;		/* a mapping of buf, or MAP_FAILED */
 };
 
-static void write_setting(struct __test_metadata *_metadata, const char *path, const char *value)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC);
-
-	ASSERT_GE(fd, 0)
-		TH_LOG("%s: %s (CONFIG_FAULT_INJECTION_DEBUG_FS?)", path, strerror(errno));
-	ASSERT_EQ(strlen(value), write(fd, value, strlen(value)));
-	ASSERT_EQ(0, close(fd));
-}
-
 /*
  * Every allocation counts, also the ones that may wait, and quietly. Nothing
  * else in the system is hit: probabilities are left at zero.

@@ -2,7 +2,8 @@
 /*
  * DMA_BUF_IOCTL_SYNC: every valid request succeeds whatever hangs on the buffer
  * (nothing, views, devices) and in whatever order sessions begin and end, wrong
- * requests get EINVAL, and no byte that user space wrote is lost on the way.
+ * requests get EINVAL, no byte that user space wrote is lost on the way, and the
+ * cache maintenance is what the rules in heap_cache.c ask for, pass by pass.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -157,6 +158,78 @@ HEAP_TEST(two_processes)
 	}
 	work_on_half(_metadata, buf, map, 1000);
 	EXPECT_EQ(0, child_status(_metadata, pid));
+}
+
+#define TRACEFS		"/sys/kernel/tracing/"
+#define TO_DEVICE	"dma_sync_single_for_device"
+#define TO_CPU		"dma_sync_single_for_cpu"
+
+/* Passes of cache maintenance over this heap's buffers since the last call. */
+static void count_passes(struct __test_metadata *_metadata, const char *heap, int *clean,
+			 int *invalidate)
+{
+	FILE *trace = fopen(TRACEFS "trace", "r");
+	char line[1024];
+
+	ASSERT_NE(NULL, trace)
+		TH_LOG("no %strace: is tracefs mounted?", TRACEFS);
+	*clean = 0;
+	*invalidate = 0;
+	while (fgets(line, sizeof(line), trace)) {
+		if (!strstr(line, heap))
+			continue;
+		*clean += !!strstr(line, TO_DEVICE ":");
+		*invalidate += !!strstr(line, TO_CPU ":");
+	}
+	fclose(trace);
+	write_setting(_metadata, TRACEFS "trace", "\n");
+}
+
+static void check_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
+			 int buf, __u64 flags, int clean, int invalidate)
+{
+	int cleaned, invalidated;
+
+	count_passes(_metadata, heap->name, &cleaned, &invalidated);
+	ASSERT_EQ(0, buf_sync(buf, flags));
+	count_passes(_metadata, heap->name, &cleaned, &invalidated);
+	EXPECT_EQ(clean, cleaned)
+		TH_LOG("cleaning at flags %llu", flags);
+	EXPECT_EQ(invalidate, invalidated)
+		TH_LOG("invalidation at flags %llu", flags);
+}
+
+/*
+ * QEMU has no caches, so a pass that was forgotten shows in no byte; the trace
+ * events of the DMA API show it, on the heap's own device.
+ */
+HEAP_TEST(passes_are_counted)
+{
+	int buf = heap_take(_metadata, &self->heap, LEN);
+	struct heap_state *heap = &self->heap;
+
+	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "1");
+	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", "1");
+
+	/* A buffer is born with lines that memory lacks: cleaned once. */
+	check_passes(_metadata, heap, buf, START_RW, 1, 1);
+	check_passes(_metadata, heap, buf, END_RW, 1, 0);
+	/* Nothing that only the CPU has is left, and nobody has a view. */
+	check_passes(_metadata, heap, buf, START_RW, 0, 1);
+	check_passes(_metadata, heap, buf, END_RW, 1, 0);
+
+	/* Who has a view may have written: that is not thrown away. */
+	buf_view(_metadata, buf, LEN);
+	check_passes(_metadata, heap, buf, START_RW, 1, 1);
+	check_passes(_metadata, heap, buf, END_RW, 1, 0);
+	/* Reading leaves nothing to clean; only writing needs nothing fetched. */
+	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ, 1, 1);
+	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ, 0, 0);
+	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0, 0);
+	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 1, 0);
+
+	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "0");
+	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", "0");
 }
 
 TEST_HARNESS_MAIN

@@ -386,6 +386,18 @@ static inline void heap_dirty(struct __test_metadata *_metadata, const struct he
 	ASSERT_EQ(0, close(buf));
 }
 
+/* One value into one file of debugfs or tracefs; what was there is gone. */
+static inline void write_setting(struct __test_metadata *_metadata, const char *path,
+				 const char *value)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	ASSERT_GE(fd, 0)
+		TH_LOG("%s: %s", path, strerror(errno));
+	ASSERT_EQ(strlen(value), write(fd, value, strlen(value)));
+	ASSERT_EQ(0, close(fd));
+}
+
 static inline int vgem_open(struct __test_metadata *_metadata)
 {
 	int drm = drm_open("vgem");

@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A cached buffer as an importer sees it, from map to unmap: one scatterlist
+ * entry, mapped without maintenance, because heap_cache.c sees to that, and
+ * whether the device works on the memory or on a copy of it.
+ *
+ * The table belongs to the importer until it unmaps it. Nothing is kept for an
+ * attachment that is not mapped.
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/export.h>
+#include <linux/iommu.h>
+#include <linux/iommu-dma.h>
+#include <linux/mm.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/swiotlb.h>
+
+#include "heap_buffer.h"
+#include "heap_cache.h"
+
+/* What one scatterlist entry holds at most: its length has 32 bits. */
+#define HEAP_SG_MAX	((unsigned int)ALIGN_DOWN(UINT_MAX, SZ_2M))
+
+/* One entry, more only above what a 32-bit length holds. */
+static int heap_mapping_fill(struct heap_mapping *m, struct heap_buffer *buffer)
+{
+	unsigned long pfn = page_to_pfn(buffer->pages);
+	size_t left = buffer->size;
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	ret = sg_alloc_table(&m->table, DIV_ROUND_UP_ULL(left, HEAP_SG_MAX),
+			     GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_sg(&m->table, sg, i) {
+		unsigned int len = min_t(size_t, left, HEAP_SG_MAX);
+
+		sg_set_page(sg, pfn_to_page(pfn), len, 0);
+		pfn += PFN_DOWN(len);
+		left -= len;
+	}
+	return 0;
+}
+
+/* Whether the bounce buffers of @dev are where it can reach them. */
+static bool heap_mapping_can_bounce(struct device *dev, u64 limit)
+{
+#ifdef CONFIG_SWIOTLB
+	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+
+	return mem && mem->nslabs && phys_to_dma(dev, mem->defpool.end - 1) <= limit;
+#else
+	return false;
+#endif
+}
+
+/*
+ * The DMA API warns about a device without a mask, about memory that a device
+ * cannot reach when there is no bounce buffer to help, and about one that it
+ * cannot reach either. Importing a buffer must not make it do that.
+ */
+static bool heap_mapping_reachable(struct device *dev, struct heap_buffer *buffer)
+{
+	dma_addr_t addr, last;
+	u64 limit;
+
+	if (!dev->dma_mask || !*dev->dma_mask)
+		return false;
+	if (use_dma_iommu(dev) || get_dma_ops(dev))
+		return true;
+	limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
+	if (is_swiotlb_force_bounce(dev))
+		return heap_mapping_can_bounce(dev, limit);
+	addr = phys_to_dma(dev, page_to_phys(buffer->pages));
+	last = addr + buffer->size - 1;
+	if (addr != DMA_MAPPING_ERROR && last >= addr && last <= limit)
+		return true;
+	return heap_mapping_can_bounce(dev, limit) &&
+	       buffer->size <= dma_max_mapping_size(dev);
+}
+
+/* Where a device's address leads; PHYS_ADDR_MAX when that cannot be known. */
+static phys_addr_t heap_mapping_phys(struct device *dev, dma_addr_t addr)
+{
+	if (use_dma_iommu(dev))
+		return iommu_iova_to_phys(iommu_get_domain_for_dev(dev), addr);
+	if (get_dma_ops(dev))
+		return PHYS_ADDR_MAX;
+	return dma_to_phys(dev, addr);
+}
+
+/* Invariant 5: direct is only what is shown to be, at both ends of each entry. */
+static bool heap_mapping_bounces(struct heap_mapping *m, struct heap_buffer *buffer)
+{
+	phys_addr_t phys = page_to_phys(buffer->pages);
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(&m->table, sg, i) {
+		size_t last = sg_dma_len(sg) - 1;
+
+		if (heap_mapping_phys(m->dev, sg_dma_address(sg)) != phys ||
+		    heap_mapping_phys(m->dev, sg_dma_address(sg) + last) != phys + last)
+			return true;
+		phys += sg_dma_len(sg);
+	}
+	return false;
+}
+
+/* Maps, and finds out whether that bounced. */
+static int heap_mapping_map(struct heap_mapping *m, struct heap_buffer *buffer)
+{
+	int ret = dma_map_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
+
+	if (ret)
+		return ret;
+	m->bounced = heap_mapping_bounces(m, buffer);
+	if (!m->bounced || m->dir != DMA_FROM_DEVICE)
+		return 0;
+	/* A copy that the CPU may write too, in a session, is filled as well. */
+	dma_unmap_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
+	m->dir = DMA_BIDIRECTIONAL;
+	return dma_map_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
+}
+
+/* Invariant 5: no second writer beside one that bounces. */
+static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_buffer *buffer)
+{
+	struct heap_mapping *other;
+
+	list_for_each_entry(other, &buffer->mappings, node)
+		if (m->writes && other->writes && (m->bounced || other->bounced))
+			return true;
+	return false;
+}
+
+/**
+ * heap_mapping_map_dma_buf() - &dma_buf_ops.map_dma_buf of a cached buffer
+ * @attach:	who maps
+ * @dir:	what the device will do
+ *
+ * Costs no cache maintenance when the CPU has not touched the buffer since the
+ * last time, and none for a coherent device.
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ * Return: a table with one entry (one for each 4 GiB), given back to
+ * heap_mapping_unmap_dma_buf(); or an error pointer: -ENOMEM; -EIO when the device
+ * cannot reach the memory; -EBUSY when there would be two writers of which one
+ * bounces.
+ */
+struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
+					  enum dma_data_direction dir)
+{
+	struct heap_buffer *buffer = attach->dmabuf->priv;
+	struct heap_mapping *m;
+	int ret;
+
+	if (!heap_mapping_reachable(attach->dev, buffer))
+		return ERR_PTR(-EIO);
+
+	m = kzalloc_obj(*m);
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	m->dev = attach->dev;
+	m->dir = dir;
+	m->writes = dir != DMA_TO_DEVICE;
+
+	ret = heap_mapping_fill(m, buffer);
+	if (ret)
+		goto err_free;
+
+	mutex_lock(&buffer->lock);
+	ret = heap_mapping_map(m, buffer);
+	if (ret)
+		goto err_unlock;
+	ret = -EBUSY;
+	if (heap_mapping_conflicts(m, buffer))
+		goto err_unmap;
+
+	if (heap_cache_passes_by(m)) {
+		if (buffer->cpu_newer)
+			heap_cache_clean(buffer);
+	} else {
+		if (heap_cache_device_may_write(buffer))
+			heap_cache_invalidate(buffer);
+		if (m->bounced)
+			dma_sync_sgtable_for_device(m->dev, &m->table, m->dir);
+		else
+			heap_cache_enter(buffer, m->writes);
+	}
+	list_add(&m->node, &buffer->mappings);
+	mutex_unlock(&buffer->lock);
+	return &m->table;
+
+err_unmap:
+	dma_unmap_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
+err_unlock:
+	mutex_unlock(&buffer->lock);
+	sg_free_table(&m->table);
+err_free:
+	kfree(m);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(heap_mapping_map_dma_buf, "DMABUF_HEAP_LIB");
+
+/* What a device wrote becomes the buffer's content, when the device goes. */
+static void heap_mapping_gone(struct heap_mapping *m, struct heap_buffer *buffer)
+{
+	if (m->bounced) {
+		if (m->writes)
+			heap_cache_copied_in(buffer);
+	} else if (dev_is_dma_coherent(m->dev)) {
+		heap_cache_leave(buffer, m->writes);
+	} else if (m->writes) {
+		buffer->cpu_stale = true;
+		if (buffer->views)
+			heap_cache_invalidate(buffer);
+	}
+}
+
+/**
+ * heap_mapping_unmap_dma_buf() - &dma_buf_ops.unmap_dma_buf of a cached buffer
+ * @attach:	who mapped
+ * @table:	what heap_mapping_map_dma_buf() returned
+ * @dir:	as it was mapped
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ */
+void heap_mapping_unmap_dma_buf(struct dma_buf_attachment *attach,
+				struct sg_table *table,
+				enum dma_data_direction dir)
+{
+	struct heap_mapping *m = container_of(table, struct heap_mapping, table);
+	struct heap_buffer *buffer = attach->dmabuf->priv;
+
+	mutex_lock(&buffer->lock);
+	list_del(&m->node);
+	/* Without SKIP_CPU_SYNC a bounced mapping is copied back. */
+	dma_unmap_sgtable(m->dev, table, m->dir,
+			  m->bounced ? HEAP_DMA_ATTRS & ~DMA_ATTR_SKIP_CPU_SYNC :
+				       HEAP_DMA_ATTRS);
+	heap_mapping_gone(m, buffer);
+	mutex_unlock(&buffer->lock);
+
+	sg_free_table(table);
+	kfree(m);
+}
+EXPORT_SYMBOL_NS_GPL(heap_mapping_unmap_dma_buf, "DMABUF_HEAP_LIB");
