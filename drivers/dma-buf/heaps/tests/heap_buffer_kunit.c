@@ -161,6 +161,20 @@ static u8 *cpu_map(struct kunit *test)
 	return f->map.vaddr;
 }
 
+static void cpu_begin(struct kunit *test, enum dma_data_direction dir)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_begin_cpu_access(f->dmabuf, dir), 0);
+}
+
+static void cpu_end(struct kunit *test, enum dma_data_direction dir)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	KUNIT_EXPECT_EQ(test, dma_buf_end_cpu_access(f->dmabuf, dir), 0);
+}
+
 static void expect_all(struct kunit *test, const u8 *mem, u8 value)
 {
 	KUNIT_EXPECT_NULL(test, memchr_inv(mem, value, TEST_SIZE));
@@ -181,27 +195,25 @@ static void heap_buffer_test_device_sees_earlier_writes(struct kunit *test)
 
 static void heap_buffer_test_device_sees_session(struct kunit *test)
 {
-	struct heap_buffer_fixture *f = test->priv;
 	u8 *device = device_map(test, 0, DMA_BIDIRECTIONAL);
 	u8 *cpu = cpu_map(test);
 
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_TO_DEVICE));
+	cpu_begin(test, DMA_TO_DEVICE);
 	memset(cpu, 0x11, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_TO_DEVICE));
+	cpu_end(test, DMA_TO_DEVICE);
 	expect_all(test, device, 0x11);
 }
 
 /* Invariant 2, at a session. */
 static void heap_buffer_test_session_sees_device(struct kunit *test)
 {
-	struct heap_buffer_fixture *f = test->priv;
 	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
 	u8 *cpu = cpu_map(test);
 
 	memset(device, 0x22, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_FROM_DEVICE));
+	cpu_begin(test, DMA_FROM_DEVICE);
 	expect_all(test, cpu, 0x22);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_FROM_DEVICE));
+	cpu_end(test, DMA_FROM_DEVICE);
 }
 
 /* Invariant 2, when the device goes while there is a view. */
@@ -228,14 +240,13 @@ static void heap_buffer_test_later_view_sees_device(struct kunit *test)
 /* A session that writes a part leaves what a device wrote beside it. */
 static void heap_buffer_test_partial_write_keeps_the_rest(struct kunit *test)
 {
-	struct heap_buffer_fixture *f = test->priv;
 	u8 *device = device_map(test, 0, DMA_BIDIRECTIONAL);
 	u8 *cpu = cpu_map(test);
 
 	memset(device, 0x55, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_TO_DEVICE));
+	cpu_begin(test, DMA_TO_DEVICE);
 	cpu[0] = 0x66;
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_TO_DEVICE));
+	cpu_end(test, DMA_TO_DEVICE);
 	KUNIT_EXPECT_EQ(test, device[0], 0x66);
 	KUNIT_EXPECT_NULL(test, memchr_inv(device + 1, 0x55, TEST_SIZE - 1));
 }
@@ -253,26 +264,24 @@ static void heap_buffer_test_device_after_device(struct kunit *test)
 /* Two devices at once: a session carries data from one to the other. */
 static void heap_buffer_test_device_to_device(struct kunit *test)
 {
-	struct heap_buffer_fixture *f = test->priv;
 	u8 *from = device_map(test, 0, DMA_FROM_DEVICE);
 	u8 *to = device_map(test, 1, DMA_TO_DEVICE);
 
 	memset(from, 0x78, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	cpu_begin(test, DMA_BIDIRECTIONAL);
+	cpu_end(test, DMA_BIDIRECTIONAL);
 	expect_all(test, to, 0x78);
 }
 
 /* Invariant 3: a session without a device keeps what was written before it. */
 static void heap_buffer_test_session_keeps_earlier_writes(struct kunit *test)
 {
-	struct heap_buffer_fixture *f = test->priv;
 	u8 *cpu = cpu_map(test);
 
 	memset(cpu, 0x79, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	cpu_begin(test, DMA_BIDIRECTIONAL);
 	expect_all(test, cpu, 0x79);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	cpu_end(test, DMA_BIDIRECTIONAL);
 }
 
 /* Memory that a device cannot reach is an error, not a warning in the log. */
@@ -359,10 +368,10 @@ static void heap_buffer_test_session_beside_a_writer(struct kunit *test)
 	u8 *cpu = cpu_map(test);
 
 	memset(device, 0x11, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_begin_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	cpu_begin(test, DMA_BIDIRECTIONAL);
 	expect_all(test, cpu, 0x11);
 	memset(cpu, 0x44, TEST_SIZE);
-	KUNIT_EXPECT_EQ(test, 0, dma_buf_end_cpu_access(f->dmabuf, DMA_BIDIRECTIONAL));
+	cpu_end(test, DMA_BIDIRECTIONAL);
 	device_unmap(f, 0);
 	expect_all(test, cpu, 0x44);
 }

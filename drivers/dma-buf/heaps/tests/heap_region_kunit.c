@@ -141,28 +141,35 @@ static void heap_region_test_wants(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, heap_region_wants_contig(&fake->np));
 }
 
+/* What the kernel knows of a good region. */
+static struct reserved_mem fake_rmem(struct kunit *test)
+{
+	struct reserved_mem rmem = {
+		.base = SZ_1G,
+		.size = SZ_64M,
+		.priv = dma_contiguous_get_area_by_idx(0),
+	};
+
+	if (!rmem.priv)
+		kunit_skip(test, "there is no CMA area");
+	return rmem;
+}
+
 static void heap_region_test_good(struct kunit *test)
 {
 	struct fake_node *fake = fake_node(test, "shared-dma-pool");
-	struct reserved_mem rmem = { .base = SZ_1G, .size = SZ_64M };
+	struct reserved_mem rmem = fake_rmem(test);
 
 	fake_prop(fake, "reusable", NULL);
-	rmem.priv = dma_contiguous_get_area_by_idx(0);
-	if (!rmem.priv)
-		kunit_skip(test, "there is no CMA area");
 	KUNIT_EXPECT_NULL(test, heap_region_why_not_contig(&fake->np, &rmem));
 }
 
 static void heap_region_test_bad(struct kunit *test)
 {
 	struct fake_node *fake = fake_node(test, "shared-dma-pool");
-	struct reserved_mem rmem = { .base = SZ_1G, .size = SZ_64M };
+	struct reserved_mem rmem = fake_rmem(test);
 
 	fake_prop(fake, "reusable", NULL);
-	rmem.priv = dma_contiguous_get_area_by_idx(0);
-	if (!rmem.priv)
-		kunit_skip(test, "there is no CMA area");
-
 	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, NULL),
 			   "the kernel reserved no memory for it");
 	rmem.base += SZ_4K;

@@ -10,7 +10,7 @@ set -euo pipefail
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-heaps
 QEMU_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 export QEMU_DIR
-STEPS=6		# packages, source, kernel, guest, modules, boot
+STEPS=5		# packages, source, kernel, guest, modules
 mkdir -p "$CACHE/log"
 
 say()
@@ -60,6 +60,12 @@ only_one()
 {
 	exec 9>"$CACHE/lock-$1"
 	flock 9
+}
+
+# The compiler's prefix: the caller's, or that of Debian's cross compiler.
+cross_compile()
+{
+	echo "${CROSS_COMPILE-$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-)}"
 }
 
 is_debian()
