@@ -11,6 +11,14 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-heaps
 QEMU_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 export QEMU_DIR
 STEPS=5		# packages, source, kernel, guest, modules
+# A caller's make has its own jobs and flags.
+unset MAKEFLAGS MFLAGS MAKELEVEL
+case $CACHE$QEMU_DIR in
+*[[:space:]:]*)
+	echo "error: the kernel's make takes no path with spaces or colons: $CACHE and $QEMU_DIR; say XDG_CACHE_HOME=/path, or clone elsewhere" >&2
+	exit 1
+	;;
+esac
 mkdir -p "$CACHE/log"
 
 say()
@@ -33,10 +41,13 @@ step()
 	log=$CACHE/log/$k-$(tr -c 'a-zA-Z0-9.\n' - <<<"$title").log
 	mkdir -p "$CACHE/log"
 	say "[$k/$STEPS] $title"
+	# A group of its own, so that all of it ends when this does.
+	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
+	set +m
 	# shellcheck disable=SC2064
-	trap "kill $pid 2>/dev/null; exit 130" INT TERM
+	trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
 		tick=$((tick + 1))
@@ -59,7 +70,10 @@ step()
 only_one()
 {
 	exec 9>"$CACHE/lock-$1"
-	flock 9
+	flock -n 9 || {
+		say "waiting for another run that makes the same ($1)"
+		flock 9
+	}
 }
 
 # The compiler's prefix: the caller's, or that of Debian's cross compiler.
@@ -93,7 +107,7 @@ apt_in()
 {
 	local suite=$1 arch=$2 uri dir
 	uri=$(unset APT_CONFIG; mirror)
-	[ -n "$uri" ] || die "no Debian mirror in this machine's apt configuration; give a kernel tree in KSRC instead"
+	[ -n "$uri" ] || die "apt knows no mirror of $(codename) here: run apt-get update, look at its sources, or give a kernel tree in KSRC"
 	dir=$CACHE/apt/$suite-$arch${APT_SOURCES:+-source}
 	mkdir -p "$dir"/{lists,archives}/partial "$dir/empty"
 	: >"$dir/status"
@@ -124,8 +138,5 @@ apt_in()
 		END
 	} >"$dir/apt.conf"
 	export APT_CONFIG=$dir/apt.conf
-	if [ -z "$(find "$dir/updated" -mmin -720 2>/dev/null)" ]; then
-		apt-get update --error-on=any || return 1
-		touch "$dir/updated"
-	fi
+	apt-get update --error-on=any
 }
