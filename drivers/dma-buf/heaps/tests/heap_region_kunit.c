@@ -120,7 +120,6 @@ static struct fake_node *fake_node(struct kunit *test, const char *compatible)
 	struct fake_node *fake = kunit_kzalloc(test, sizeof(*fake), GFP_KERNEL);
 
 	KUNIT_ASSERT_NOT_NULL(test, fake);
-	of_node_init(&fake->np);
 	fake->np.full_name = "kunit@42000000";
 	fake_prop(fake, "compatible", compatible);
 	return fake;
@@ -213,4 +212,3 @@ kunit_test_suite(heap_region_test_suite);
 MODULE_DESCRIPTION("KUnit tests of heap names and regions");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMABUF_HEAP_LIB");
-MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
