@@ -39,7 +39,6 @@ step()
 	local k=$1 title=$2 start=$SECONDS log pid status=0 tick=0
 	shift 2
 	log=$CACHE/log/$k-$(tr -c 'a-zA-Z0-9.\n' - <<<"$title").log
-	mkdir -p "$CACHE/log"
 	say "[$k/$STEPS] $title"
 	# A group of its own, so that all of it ends when this does.
 	set -m
