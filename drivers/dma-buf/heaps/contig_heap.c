@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A heap for each CMA area: cached, physically contiguous memory.
+ * Two heaps for each CMA area: cached, physically contiguous memory, and a twin
+ * whose buffers the CPUs see write-combined, for devices that stream.
  *
  * The areas are the kernel's default one and every `reusable`
  * `shared-dma-pool` node of the device tree. A buffer is one extent of its
  * area, zeroed, aligned to its own size up to 2 MiB so that one large page
  * table entry can map it.
  *
+ * Twins share their area. What a cached buffer leaves dirty in the caches when
+ * it is freed cannot reach an uncached one: that is zeroed through the same
+ * cache lines, and they are written out, before anybody gets it.
+ *
  * Ownership: a heap and its device live for ever, because the heap core cannot
  * remove a heap; so this module cannot be unloaded. A buffer belongs to its
- * dma-buf and goes back to the area in contig_heap_release().
+ * dma-buf and goes back to the area in the table's .release.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
@@ -20,17 +25,26 @@
 #include <linux/err.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/of.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "heap_buffer.h"
+#include "heap_name.h"
 #include "heap_region.h"
+#include "heap_stats.h"
+
+static int uncached = -1;
+module_param(uncached, int, 0444);
+MODULE_PARM_DESC(uncached, "a write-combined twin, <region>-contiguous-uncached, of each heap: 1 yes, 0 no, -1 on i.MX only (default)");
 
 /**
  * struct contig_heap - a heap on one CMA area
  * @cma:	where its buffers come from
- * @dev:	owns their DMA mappings
+ * @dev:	what their cache maintenance goes through
  */
 struct contig_heap {
 	struct cma *cma;
@@ -38,36 +52,23 @@ struct contig_heap {
 };
 
 /**
- * struct contig_buffer - a buffer and the area it goes back to
- * @base:	what the library works on
+ * struct contig_cached - a cached buffer and the area it goes back to
+ * @cached:	what the library works on
  * @heap:	where it came from
  */
-struct contig_buffer {
-	struct heap_buffer base;
+struct contig_cached {
+	struct heap_cached cached;
 	struct contig_heap *heap;
 };
 
-static void contig_heap_release(struct dma_buf *dmabuf)
-{
-	struct contig_buffer *buffer = container_of(dmabuf->priv,
-						    struct contig_buffer, base);
-	struct page *pages = buffer->base.pages;
-	size_t size = buffer->base.size;
-
-	heap_buffer_fini(&buffer->base);
-	cma_release(buffer->heap->cma, pages, PFN_DOWN(size));
-	kfree(buffer);
-}
-
-static const struct dma_buf_ops contig_heap_buf_ops = {
-	.map_dma_buf = heap_mapping_map_dma_buf,
-	.unmap_dma_buf = heap_mapping_unmap_dma_buf,
-	.begin_cpu_access = heap_cache_begin,
-	.end_cpu_access = heap_cache_end,
-	.mmap = heap_mmap,
-	.vmap = heap_mmap_vmap,
-	.vunmap = heap_mmap_vunmap,
-	.release = contig_heap_release,
+/**
+ * struct contig_uncached - an uncached buffer and the area it goes back to
+ * @base:	its memory
+ * @heap:	where it came from
+ */
+struct contig_uncached {
+	struct heap_buffer base;
+	struct contig_heap *heap;
 };
 
 static unsigned int contig_heap_align(size_t size)
@@ -75,15 +76,56 @@ static unsigned int contig_heap_align(size_t size)
 	return min(get_order(size), get_order(SZ_2M));
 }
 
-static struct dma_buf *contig_heap_allocate(struct dma_heap *dma_heap,
-					    unsigned long len, u32 fd_flags,
-					    u64 heap_flags)
+/* Takes an extent of zeroes; undone with contig_heap_put(). */
+static int contig_heap_get(struct contig_heap *heap, struct heap_buffer *buffer, size_t size)
+{
+	struct page *pages;
+	int ret;
+
+	pages = cma_alloc(heap->cma, PFN_DOWN(size), contig_heap_align(size), true);
+	if (!pages)
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+	buffer->phys = page_to_phys(pages);
+	buffer->size = size;
+	ret = heap_buffer_zero(buffer);
+	if (ret)
+		cma_release(heap->cma, pages, PFN_DOWN(size));
+	return ret;
+}
+
+static void contig_heap_put(struct contig_heap *heap, const struct heap_buffer *buffer)
+{
+	cma_release(heap->cma, pfn_to_page(PHYS_PFN(buffer->phys)), PFN_DOWN(buffer->size));
+}
+
+static void contig_heap_release_cached(struct dma_buf *dmabuf)
+{
+	struct contig_cached *buffer = container_of(dmabuf->priv, struct contig_cached,
+						    cached.base);
+
+	heap_cache_fini(&buffer->cached);
+	contig_heap_put(buffer->heap, &buffer->cached.base);
+	kfree(buffer);
+}
+
+static const struct dma_buf_ops contig_heap_cached_buf_ops = {
+	.map_dma_buf = heap_mapping_map_dma_buf,
+	.unmap_dma_buf = heap_mapping_unmap_dma_buf,
+	.begin_cpu_access = heap_cache_begin,
+	.end_cpu_access = heap_cache_end,
+	.mmap = heap_mmap,
+	.vmap = heap_mmap_vmap,
+	.vunmap = heap_mmap_vunmap,
+	.release = contig_heap_release_cached,
+};
+
+static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
+						   unsigned long len, u32 fd_flags,
+						   u64 heap_flags)
 {
 	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
-	size_t size = PAGE_ALIGN(len);
-	struct contig_buffer *buffer;
+	struct contig_cached *buffer;
 	struct dma_buf *dmabuf;
-	struct page *pages;
 	int ret;
 
 	buffer = kzalloc_obj(*buffer);
@@ -91,18 +133,13 @@ static struct dma_buf *contig_heap_allocate(struct dma_heap *dma_heap,
 		return ERR_PTR(-ENOMEM);
 	buffer->heap = heap;
 
-	pages = cma_alloc(heap->cma, PFN_DOWN(size), contig_heap_align(size), true);
-	if (!pages) {
-		ret = fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+	ret = contig_heap_get(heap, &buffer->cached.base, PAGE_ALIGN(len));
+	if (ret)
 		goto err_free_buffer;
-	}
-	ret = heap_buffer_zero(pages, size);
+	ret = heap_cache_init(&buffer->cached, heap->dev);
 	if (ret)
-		goto err_release_pages;
-	ret = heap_buffer_init(&buffer->base, heap->dev, pages, size);
-	if (ret)
-		goto err_release_pages;
-	dmabuf = heap_buffer_export(&buffer->base, &contig_heap_buf_ops,
+		goto err_put_extent;
+	dmabuf = heap_buffer_export(&buffer->cached.base, &contig_heap_cached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
 	if (IS_ERR(dmabuf)) {
@@ -112,16 +149,75 @@ static struct dma_buf *contig_heap_allocate(struct dma_heap *dma_heap,
 	return dmabuf;
 
 err_fini_buffer:
-	heap_buffer_fini(&buffer->base);
-err_release_pages:
-	cma_release(heap->cma, pages, PFN_DOWN(size));
+	heap_cache_fini(&buffer->cached);
+err_put_extent:
+	contig_heap_put(heap, &buffer->cached.base);
 err_free_buffer:
 	kfree(buffer);
 	return ERR_PTR(ret);
 }
 
-static const struct dma_heap_ops contig_heap_ops = {
-	.allocate = contig_heap_allocate,
+static const struct dma_heap_ops contig_heap_cached_ops = {
+	.allocate = contig_heap_allocate_cached,
+};
+
+static void contig_heap_release_uncached(struct dma_buf *dmabuf)
+{
+	struct contig_uncached *buffer = container_of(dmabuf->priv, struct contig_uncached,
+						      base);
+
+	contig_heap_put(buffer->heap, &buffer->base);
+	kfree(buffer);
+}
+
+static const struct dma_buf_ops contig_heap_uncached_buf_ops = {
+	.attach = heap_uncached_attach,
+	.map_dma_buf = heap_uncached_map_dma_buf,
+	.unmap_dma_buf = heap_uncached_unmap_dma_buf,
+	.mmap = heap_mmap_uncached,
+	.vmap = heap_uncached_vmap,
+	.vunmap = heap_uncached_vunmap,
+	.release = contig_heap_release_uncached,
+};
+
+static struct dma_buf *contig_heap_allocate_uncached(struct dma_heap *dma_heap,
+						     unsigned long len, u32 fd_flags,
+						     u64 heap_flags)
+{
+	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
+	struct contig_uncached *buffer;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	buffer = kzalloc_obj(*buffer);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+	buffer->heap = heap;
+
+	ret = contig_heap_get(heap, &buffer->base, PAGE_ALIGN(len));
+	if (ret)
+		goto err_free_buffer;
+	ret = heap_buffer_write_out(&buffer->base, heap->dev);
+	if (ret)
+		goto err_put_extent;
+	dmabuf = heap_buffer_export(&buffer->base, &contig_heap_uncached_buf_ops,
+				    THIS_MODULE, dma_heap_get_name(dma_heap),
+				    fd_flags);
+	if (IS_ERR(dmabuf)) {
+		ret = PTR_ERR(dmabuf);
+		goto err_put_extent;
+	}
+	return dmabuf;
+
+err_put_extent:
+	contig_heap_put(heap, &buffer->base);
+err_free_buffer:
+	kfree(buffer);
+	return ERR_PTR(ret);
+}
+
+static const struct dma_heap_ops contig_heap_uncached_ops = {
+	.allocate = contig_heap_allocate_uncached,
 };
 
 static void __init contig_heap_announce(const char *name,
@@ -135,22 +231,18 @@ static void __init contig_heap_announce(const char *name,
 			name);
 }
 
-static int __init contig_heap_add(const struct heap_region *region)
+static int __init contig_heap_add(const struct heap_region *region, const char *properties,
+				  const struct dma_heap_ops *ops)
 {
-	struct dma_heap_export_info info = { .ops = &contig_heap_ops };
+	struct dma_heap_export_info info = { .ops = ops };
 	struct contig_heap *heap;
 	struct dma_heap *added;
 	int ret = -ENOMEM;
 
-	if (region->size && heap_region_crosses_zones(region->base, region->size)) {
-		pr_warn("%s: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
-			region->name);
-		return -ENODEV;
-	}
 	heap = kzalloc_obj(*heap);
 	if (!heap)
 		goto err_report;
-	info.name = heap_region_claim_name(region->name, "contiguous");
+	info.name = heap_name_claim(region->name, properties);
 	if (IS_ERR(info.name)) {
 		ret = PTR_ERR(info.name);
 		goto err_free_heap;
@@ -165,33 +257,62 @@ static int __init contig_heap_add(const struct heap_region *region)
 		ret = PTR_ERR(added);
 		goto err_destroy_device;
 	}
+	heap_stats_add(info.name, region, NULL);
 	contig_heap_announce(info.name, region);
 	return 0;
 
 err_destroy_device:
 	heap_device_destroy(heap->dev);
 err_unclaim_name:
-	heap_region_unclaim_name(info.name);
+	heap_name_unclaim(info.name);
 err_free_heap:
 	kfree(heap);
 err_report:
-	pr_warn("%s: no heap: %s\n", region->name,
-		ret == -EEXIST ? "another heap has its name" :
-		ret == -ENAMETOOLONG ? "its name is too long for a file" :
-		"out of memory");
+	pr_warn("%s: no heap: %s\n", region->name, heap_name_why(ret));
+	return ret;
+}
+
+/* The boards whose vendor kernel has such a heap, and programs for it. */
+static bool __init contig_heap_is_imx(void)
+{
+	struct device_node *root = of_find_node_by_path("/");
+	const char *compatible;
+	struct property *prop;
+	bool imx = false;
+
+	of_property_for_each_string(root, "compatible", prop, compatible)
+		imx |= strstarts(compatible, "fsl,imx");
+	of_node_put(root);
+	return imx;
+}
+
+static int __init contig_heap_add_twins(const struct heap_region *region)
+{
+	int ret;
+
+	if (region->size && heap_region_crosses_zones(region->base, region->size)) {
+		pr_warn("%s: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
+			region->name);
+		return -ENODEV;
+	}
+	ret = contig_heap_add(region, "contiguous", &contig_heap_cached_ops);
+	if (uncached > 0)
+		contig_heap_add(region, "contiguous-uncached", &contig_heap_uncached_ops);
 	return ret;
 }
 
 static int __init contig_heap_init(void)
 {
-	if (heap_region_visit_contig(contig_heap_add))
+	if (uncached < 0)
+		uncached = contig_heap_is_imx();
+	if (heap_region_visit_contig(contig_heap_add_twins))
 		return 0;
 	pr_info("no CMA area can serve: add a reusable shared-dma-pool node to the device tree, or cma=64M to the command line\n");
 	return -ENODEV;
 }
 module_init(contig_heap_init);
 
-MODULE_DESCRIPTION("DMA-BUF heaps of contiguous memory, one for each CMA area");
+MODULE_DESCRIPTION("DMA-BUF heaps of contiguous memory, one or two for each CMA area");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMA_BUF_HEAP");

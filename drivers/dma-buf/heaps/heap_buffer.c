@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The buffer object: its memory and its life.
+ * What every heap of memory with struct pages does with it before it is handed
+ * out, the device that this is done with, and the export.
  *
- * Ownership: the heap driver owns the pages, allocates &struct heap_buffer and
- * frees both in its .release. What heap_buffer_init() sets up heap_buffer_fini()
- * undoes.
+ * Ownership: the heap driver owns the memory, allocates &struct heap_buffer and
+ * frees both in its .release.
  */
 
 #include <linux/device/faux.h>
@@ -18,7 +18,6 @@
 #include <linux/sizes.h>
 
 #include "heap_buffer.h"
-#include "heap_cache.h"
 
 /* How much is zeroed between two looks at signals and the scheduler. */
 #define HEAP_ZERO_CHUNK	SZ_2M
@@ -66,21 +65,21 @@ EXPORT_SYMBOL_NS_GPL(heap_device_destroy, "DMABUF_HEAP_LIB");
 
 /**
  * heap_buffer_zero() - zero memory that user space will get
- * @pages:	first page
- * @size:	bytes, a multiple of PAGE_SIZE
+ * @buffer:	memory with struct pages
  *
  * Context: process context, may sleep; long for large sizes.
  * Return: 0, or -EINTR when a fatal signal arrived.
  */
-int heap_buffer_zero(struct page *pages, size_t size)
+int heap_buffer_zero(const struct heap_buffer *buffer)
 {
-	unsigned long pfn = page_to_pfn(pages);
+	unsigned long pfn = PHYS_PFN(buffer->phys);
+	struct page *pages = pfn_to_page(pfn);
 	size_t done, chunk, offset;
 
-	for (done = 0; done < size; done += chunk) {
+	for (done = 0; done < buffer->size; done += chunk) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		chunk = min_t(size_t, size - done, HEAP_ZERO_CHUNK);
+		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
 		if (PageHighMem(pages)) {
 			for (offset = 0; offset < chunk; offset += PAGE_SIZE)
 				clear_highpage(pfn_to_page(pfn + PFN_DOWN(done + offset)));
@@ -94,52 +93,31 @@ int heap_buffer_zero(struct page *pages, size_t size)
 EXPORT_SYMBOL_NS_GPL(heap_buffer_zero, "DMABUF_HEAP_LIB");
 
 /**
- * heap_buffer_init() - make a buffer of zeroed memory
- * @buffer:	to be filled in
+ * heap_buffer_write_out() - write what the CPU caches have of a buffer to memory
+ * @buffer:	memory with struct pages, that no device has mapped
  * @dev:	the heap's device, from heap_device_create()
- * @pages:	first page of the extent; stays the caller's
- * @size:	bytes, a multiple of PAGE_SIZE
+ *
+ * From here on no line of the buffer is dirty, until somebody writes through
+ * the linear map again.
  *
  * Context: process context, may sleep.
- * Return: 0, or -ENOMEM when @dev cannot map the memory. On success the caller
- * owes a heap_buffer_fini() before it frees @pages.
+ * Return: 0, or -ENOMEM when @dev cannot map the memory.
  */
-int heap_buffer_init(struct heap_buffer *buffer, struct device *dev,
-		     struct page *pages, size_t size)
+int heap_buffer_write_out(const struct heap_buffer *buffer, struct device *dev)
 {
-	buffer->dma = dma_map_phys(dev, page_to_phys(pages), size,
-				   DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
-	if (dma_mapping_error(dev, buffer->dma))
-		return -ENOMEM;
+	dma_addr_t dma = dma_map_phys(dev, buffer->phys, buffer->size,
+				      DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 
-	buffer->dev = dev;
-	buffer->pages = pages;
-	buffer->size = size;
-	mutex_init(&buffer->lock);
-	INIT_LIST_HEAD(&buffer->mappings);
-	buffer->views = 0;
-	buffer->writers = 0;
-	buffer->cpu_newer = true;
-	buffer->cpu_stale = false;
+	if (dma_mapping_error(dev, dma))
+		return -ENOMEM;
+	dma_unmap_phys(dev, dma, buffer->size, DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 	return 0;
 }
-EXPORT_SYMBOL_NS_GPL(heap_buffer_init, "DMABUF_HEAP_LIB");
-
-/**
- * heap_buffer_fini() - undo heap_buffer_init()
- * @buffer:	with nothing mapped and no view left
- */
-void heap_buffer_fini(struct heap_buffer *buffer)
-{
-	dma_unmap_phys(buffer->dev, buffer->dma, buffer->size,
-		       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
-	mutex_destroy(&buffer->lock);
-}
-EXPORT_SYMBOL_NS_GPL(heap_buffer_fini, "DMABUF_HEAP_LIB");
+EXPORT_SYMBOL_NS_GPL(heap_buffer_write_out, "DMABUF_HEAP_LIB");
 
 /**
  * heap_buffer_export() - wrap a buffer into a dma-buf
- * @buffer:	initialised
+ * @buffer:	ready to be used
  * @ops:	the heap's table, whose .release frees @buffer and its memory
  * @owner:	the module that @ops is in
  * @exp_name:	the heap's name
@@ -169,6 +147,7 @@ struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 }
 EXPORT_SYMBOL_NS_GPL(heap_buffer_export, "DMABUF_HEAP_LIB");
 
-MODULE_DESCRIPTION("Buffers and regions for DMA-BUF heaps of contiguous memory");
+MODULE_DESCRIPTION("Buffers and regions for DMA-BUF heaps");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
+MODULE_IMPORT_NS("DMA_BUF_HEAP");

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The buffer object that the heaps in this directory hand out as dma-bufs.
+ * The buffer objects that the heaps in this directory hand out as dma-bufs.
  *
- * A heap driver embeds nothing and inherits nothing: it owns the memory and
- * its &struct dma_buf_ops, and fills that table with the functions below.
- * A buffer is one extent of physically contiguous memory with struct pages.
+ * A heap driver owns the memory and its &struct dma_buf_ops, and fills that
+ * table with the functions below: those of a cached buffer, of an uncached one,
+ * or of one without struct pages (heap_phys.h). A buffer is one extent of physically
+ * contiguous memory; dma_buf.priv is its &struct heap_buffer.
  */
 #ifndef _HEAP_BUFFER_H
 #define _HEAP_BUFFER_H
@@ -26,9 +27,20 @@ struct vm_area_struct;
 
 /**
  * struct heap_buffer - one extent of contiguous memory behind a dma-buf
- * @dev:	the heap's device; all cache maintenance goes through its mapping
- * @pages:	first page of the extent, owned by the heap driver
+ * @phys:	its physical address, any one, also 0; a multiple of PAGE_SIZE
  * @size:	bytes, a multiple of PAGE_SIZE, any value a size_t holds
+ *
+ * What is kept of a buffer does not depend on its size.
+ */
+struct heap_buffer {
+	phys_addr_t phys;
+	size_t size;
+};
+
+/**
+ * struct heap_cached - a buffer that CPUs see through their caches
+ * @base:	its memory, which has struct pages
+ * @dev:	the heap's device; all cache maintenance goes through its mapping
  * @dma:	the extent as @dev sees it, for the whole life of the buffer
  * @lock:	protects everything below it
  * @mappings:	what importers have mapped now, &struct heap_mapping
@@ -37,13 +49,10 @@ struct vm_area_struct;
  * @writers:	those of @views that may write
  * @cpu_newer:	CPU caches may hold lines that memory lacks
  * @cpu_stale:	CPU caches may hold lines older than what a device wrote
- *
- * Its size does not depend on the size of the memory.
  */
-struct heap_buffer {
+struct heap_cached {
+	struct heap_buffer base;
 	struct device *dev;
-	struct page *pages;
-	size_t size;
 	dma_addr_t dma;
 	struct mutex lock; /* taken inside dma_buf.resv and mmap_lock */
 	struct list_head mappings;
@@ -56,31 +65,40 @@ struct heap_buffer {
 struct device *heap_device_create(const char *name);
 void heap_device_destroy(struct device *dev);
 
-int heap_buffer_init(struct heap_buffer *buffer, struct device *dev,
-		     struct page *pages, size_t size);
-void heap_buffer_fini(struct heap_buffer *buffer);
-int heap_buffer_zero(struct page *pages, size_t size);
+int heap_buffer_zero(const struct heap_buffer *buffer);
+int heap_buffer_write_out(const struct heap_buffer *buffer, struct device *dev);
 struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 				   const struct dma_buf_ops *ops,
 				   struct module *owner, const char *exp_name,
 				   u32 fd_flags);
 
-/* For a cached buffer's &struct dma_buf_ops: heap_mapping.c */
+/* Cached: heap_cache.c, heap_mapping.c, heap_mmap.c */
+int heap_cache_init(struct heap_cached *buffer, struct device *dev);
+void heap_cache_fini(struct heap_cached *buffer);
+void heap_cache_view_get(struct heap_cached *buffer, bool writes);
+void heap_cache_view_put(struct heap_cached *buffer, bool writes);
+int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir);
+int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir);
 struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir);
 void heap_mapping_unmap_dma_buf(struct dma_buf_attachment *attach,
 				struct sg_table *table,
 				enum dma_data_direction dir);
-
-/* heap_cache.c */
-int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir);
-int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir);
-void heap_cache_view_get(struct heap_buffer *buffer, bool writes);
-void heap_cache_view_put(struct heap_buffer *buffer, bool writes);
-
-/* heap_mmap.c */
 int heap_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 int heap_mmap_vmap(struct dma_buf *dmabuf, struct iosys_map *map);
 void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
+
+/* Uncached, with struct pages: heap_uncached.c */
+int heap_uncached_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
+struct sg_table *heap_uncached_map_dma_buf(struct dma_buf_attachment *attach,
+					   enum dma_data_direction dir);
+void heap_uncached_unmap_dma_buf(struct dma_buf_attachment *attach,
+				 struct sg_table *table,
+				 enum dma_data_direction dir);
+int heap_uncached_vmap(struct dma_buf *dmabuf, struct iosys_map *map);
+void heap_uncached_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
+
+/* Uncached, with and without struct pages: heap_mmap.c */
+int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 #endif /* _HEAP_BUFFER_H */

@@ -20,7 +20,7 @@
  *     that are both written cannot be made one again, so a bounced writer is
  *     the only writer among the devices.
  *
- * Locks: dma_buf.resv or mmap_lock, then heap_buffer.lock. Nothing is taken
+ * Locks: dma_buf.resv or mmap_lock, then heap_cached.lock. Nothing is taken
  * inside it.
  */
 
@@ -33,6 +33,46 @@
 
 #include "heap_buffer.h"
 #include "heap_cache.h"
+#include "heap_mapping.h"
+
+/**
+ * heap_cache_init() - make a cached buffer of zeroed memory
+ * @buffer:	with its memory in @buffer->base, which stays the caller's
+ * @dev:	the heap's device, from heap_device_create()
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -ENOMEM when @dev cannot map the memory. On success the caller
+ * owes a heap_cache_fini() before it frees the memory.
+ */
+int heap_cache_init(struct heap_cached *buffer, struct device *dev)
+{
+	buffer->dma = dma_map_phys(dev, buffer->base.phys, buffer->base.size,
+				   DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
+	if (dma_mapping_error(dev, buffer->dma))
+		return -ENOMEM;
+
+	buffer->dev = dev;
+	mutex_init(&buffer->lock);
+	INIT_LIST_HEAD(&buffer->mappings);
+	buffer->views = 0;
+	buffer->writers = 0;
+	buffer->cpu_newer = true;
+	buffer->cpu_stale = false;
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_cache_init, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_cache_fini() - undo heap_cache_init()
+ * @buffer:	with nothing mapped and no view left
+ */
+void heap_cache_fini(struct heap_cached *buffer)
+{
+	dma_unmap_phys(buffer->dev, buffer->dma, buffer->base.size,
+		       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
+	mutex_destroy(&buffer->lock);
+}
+EXPORT_SYMBOL_NS_GPL(heap_cache_fini, "DMABUF_HEAP_LIB");
 
 /* A device that the CPU caches do not follow. */
 bool heap_cache_passes_by(const struct heap_mapping *m)
@@ -40,7 +80,7 @@ bool heap_cache_passes_by(const struct heap_mapping *m)
 	return !m->bounced && !dev_is_dma_coherent(m->dev);
 }
 
-bool heap_cache_device_may_write(struct heap_buffer *buffer)
+bool heap_cache_device_may_write(struct heap_cached *buffer)
 {
 	struct heap_mapping *m;
 
@@ -53,24 +93,24 @@ bool heap_cache_device_may_write(struct heap_buffer *buffer)
 }
 
 /* Invariant 1: memory has what the CPU wrote. */
-void heap_cache_clean(struct heap_buffer *buffer)
+void heap_cache_clean(struct heap_cached *buffer)
 {
-	dma_sync_single_for_device(buffer->dev, buffer->dma, buffer->size,
+	dma_sync_single_for_device(buffer->dev, buffer->dma, buffer->base.size,
 				   DMA_BIDIRECTIONAL);
 	buffer->cpu_newer = buffer->writers > 0;
 }
 
 /* Invariants 2 and 3: the CPU reads what a device wrote, and keeps its own. */
-void heap_cache_invalidate(struct heap_buffer *buffer)
+void heap_cache_invalidate(struct heap_cached *buffer)
 {
 	if (buffer->cpu_newer)
 		heap_cache_clean(buffer);
-	dma_sync_single_for_cpu(buffer->dev, buffer->dma, buffer->size,
+	dma_sync_single_for_cpu(buffer->dev, buffer->dma, buffer->base.size,
 				DMA_FROM_DEVICE);
 	buffer->cpu_stale = false;
 }
 
-void heap_cache_enter(struct heap_buffer *buffer, bool writes)
+void heap_cache_enter(struct heap_cached *buffer, bool writes)
 {
 	buffer->views++;
 	if (writes) {
@@ -79,7 +119,7 @@ void heap_cache_enter(struct heap_buffer *buffer, bool writes)
 	}
 }
 
-void heap_cache_leave(struct heap_buffer *buffer, bool writes)
+void heap_cache_leave(struct heap_cached *buffer, bool writes)
 {
 	buffer->views--;
 	if (writes)
@@ -87,7 +127,7 @@ void heap_cache_leave(struct heap_buffer *buffer, bool writes)
 }
 
 /* The CPU copied all of the buffer out of a bounce buffer. */
-void heap_cache_copied_in(struct heap_buffer *buffer)
+void heap_cache_copied_in(struct heap_cached *buffer)
 {
 	buffer->cpu_stale = false;
 	heap_cache_clean(buffer);
@@ -98,9 +138,9 @@ void heap_cache_copied_in(struct heap_buffer *buffer)
  * @buffer:	the buffer
  * @writes:	the view can be written, now or later
  *
- * Context: process context, may sleep. Takes heap_buffer.lock.
+ * Context: process context, may sleep. Takes heap_cached.lock.
  */
-void heap_cache_view_get(struct heap_buffer *buffer, bool writes)
+void heap_cache_view_get(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
@@ -115,7 +155,7 @@ void heap_cache_view_get(struct heap_buffer *buffer, bool writes)
  *		cache
  * @writes:	as heap_cache_view_get() was told
  */
-void heap_cache_view_put(struct heap_buffer *buffer, bool writes)
+void heap_cache_view_put(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
@@ -127,12 +167,12 @@ void heap_cache_view_put(struct heap_buffer *buffer, bool writes)
  * @dmabuf:	the buffer
  * @dir:	DMA_TO_DEVICE when the CPU will only write
  *
- * Context: process context, may sleep. Takes heap_buffer.lock.
+ * Context: process context, may sleep. Takes heap_cached.lock.
  * Return: 0, or -ERESTARTSYS when a signal came while devices were at work.
  */
 int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct heap_buffer *buffer = dmabuf->priv;
+	struct heap_cached *buffer = heap_cached(dmabuf->priv);
 	struct heap_mapping *m;
 	long ret;
 
@@ -164,12 +204,12 @@ EXPORT_SYMBOL_NS_GPL(heap_cache_begin, "DMABUF_HEAP_LIB");
  * @dmabuf:	the buffer
  * @dir:	DMA_FROM_DEVICE when the CPU only read
  *
- * Context: process context, may sleep. Takes heap_buffer.lock.
+ * Context: process context, may sleep. Takes heap_cached.lock.
  * Return: 0.
  */
 int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct heap_buffer *buffer = dmabuf->priv;
+	struct heap_cached *buffer = heap_cached(dmabuf->priv);
 	struct heap_mapping *m;
 
 	guard(mutex)(&buffer->lock);

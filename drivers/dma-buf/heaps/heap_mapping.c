@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A cached buffer as an importer sees it, from map to unmap: one scatterlist
- * entry, mapped without maintenance, because heap_cache.c sees to that, and
- * whether the device works on the memory or on a copy of it.
+ * A buffer as an importer sees it, from map to unmap: one scatterlist entry, and
+ * whether the device works on the memory or on a copy of it. A cached buffer is
+ * mapped without maintenance, because heap_cache.c sees to that.
  *
  * The table belongs to the importer until it unmaps it. Nothing is kept for an
  * attachment that is not mapped.
@@ -22,14 +22,12 @@
 
 #include "heap_buffer.h"
 #include "heap_cache.h"
-
-/* What one scatterlist entry holds at most: its length has 32 bits. */
-#define HEAP_SG_MAX	((unsigned int)ALIGN_DOWN(UINT_MAX, SZ_2M))
+#include "heap_mapping.h"
 
 /* One entry, more only above what a 32-bit length holds. */
-static int heap_mapping_fill(struct heap_mapping *m, struct heap_buffer *buffer)
+static int heap_mapping_fill(struct heap_mapping *m, const struct heap_buffer *buffer)
 {
-	unsigned long pfn = page_to_pfn(buffer->pages);
+	unsigned long pfn = PHYS_PFN(buffer->phys);
 	size_t left = buffer->size;
 	struct scatterlist *sg;
 	unsigned int i;
@@ -49,41 +47,80 @@ static int heap_mapping_fill(struct heap_mapping *m, struct heap_buffer *buffer)
 	return 0;
 }
 
-/* Whether the bounce buffers of @dev are where it can reach them. */
-static bool heap_mapping_can_bounce(struct device *dev, u64 limit)
+/* What an importer gets of memory with struct pages, not mapped yet. */
+struct heap_mapping *heap_mapping_create(struct device *dev,
+					 const struct heap_buffer *buffer,
+					 enum dma_data_direction dir)
 {
-#ifdef CONFIG_SWIOTLB
-	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+	struct heap_mapping *m = kzalloc_obj(*m);
+	int ret;
 
-	return mem && mem->nslabs && phys_to_dma(dev, mem->defpool.end - 1) <= limit;
-#else
-	return false;
-#endif
+	if (!m)
+		return ERR_PTR(-ENOMEM);
+	ret = heap_mapping_fill(m, buffer);
+	if (ret) {
+		kfree(m);
+		return ERR_PTR(ret);
+	}
+	m->dev = dev;
+	m->dir = dir;
+	m->writes = dir != DMA_TO_DEVICE;
+	return m;
+}
+
+void heap_mapping_destroy(struct heap_mapping *m)
+{
+	sg_free_table(&m->table);
+	kfree(m);
+}
+
+/* How far a device sees without an IOMMU. */
+static u64 heap_mapping_limit(struct device *dev)
+{
+	return min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 }
 
 /*
- * The DMA API warns about a device without a mask, about memory that a device
- * cannot reach when there is no bounce buffer to help, and about one that it
- * cannot reach either. Importing a buffer must not make it do that.
+ * Whether a device can work on the memory itself. The DMA API warns about one
+ * that has no mask, or that cannot reach what it is to map; importing a buffer
+ * must not make it do that.
  */
-static bool heap_mapping_reachable(struct device *dev, struct heap_buffer *buffer)
+bool heap_mapping_reaches(struct device *dev, const struct heap_buffer *buffer)
 {
 	dma_addr_t addr, last;
-	u64 limit;
 
 	if (!dev->dma_mask || !*dev->dma_mask)
 		return false;
 	if (use_dma_iommu(dev) || get_dma_ops(dev))
 		return true;
-	limit = min_not_zero(dma_get_mask(dev), dev->bus_dma_limit);
 	if (is_swiotlb_force_bounce(dev))
-		return heap_mapping_can_bounce(dev, limit);
-	addr = phys_to_dma(dev, page_to_phys(buffer->pages));
+		return false;
+	addr = phys_to_dma(dev, buffer->phys);
 	last = addr + buffer->size - 1;
-	if (addr != DMA_MAPPING_ERROR && last >= addr && last <= limit)
+	return addr != DMA_MAPPING_ERROR && last >= addr &&
+	       last <= heap_mapping_limit(dev);
+}
+
+/* Whether the bounce buffers of @dev are where it can reach them. */
+static bool heap_mapping_can_bounce(struct device *dev)
+{
+#ifdef CONFIG_SWIOTLB
+	struct io_tlb_mem *mem = dev->dma_io_tlb_mem;
+
+	return mem && mem->nslabs &&
+	       phys_to_dma(dev, mem->defpool.end - 1) <= heap_mapping_limit(dev);
+#else
+	return false;
+#endif
+}
+
+/* The same, or on a copy of it. */
+static bool heap_mapping_serves(struct device *dev, const struct heap_buffer *buffer)
+{
+	if (heap_mapping_reaches(dev, buffer))
 		return true;
-	return heap_mapping_can_bounce(dev, limit) &&
-	       buffer->size <= dma_max_mapping_size(dev);
+	return dev->dma_mask && *dev->dma_mask && heap_mapping_can_bounce(dev) &&
+	       (is_swiotlb_force_bounce(dev) || buffer->size <= dma_max_mapping_size(dev));
 }
 
 /* Where a device's address leads; PHYS_ADDR_MAX when that cannot be known. */
@@ -96,10 +133,10 @@ static phys_addr_t heap_mapping_phys(struct device *dev, dma_addr_t addr)
 	return dma_to_phys(dev, addr);
 }
 
-/* Invariant 5: direct is only what is shown to be, at both ends of each entry. */
-static bool heap_mapping_bounces(struct heap_mapping *m, struct heap_buffer *buffer)
+/* Direct is only what is shown to be, at both ends of each entry. */
+bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buffer)
 {
-	phys_addr_t phys = page_to_phys(buffer->pages);
+	phys_addr_t phys = buffer->phys;
 	struct scatterlist *sg;
 	unsigned int i;
 
@@ -115,13 +152,13 @@ static bool heap_mapping_bounces(struct heap_mapping *m, struct heap_buffer *buf
 }
 
 /* Maps, and finds out whether that bounced. */
-static int heap_mapping_map(struct heap_mapping *m, struct heap_buffer *buffer)
+static int heap_mapping_map(struct heap_mapping *m, struct heap_cached *buffer)
 {
 	int ret = dma_map_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
 
 	if (ret)
 		return ret;
-	m->bounced = heap_mapping_bounces(m, buffer);
+	m->bounced = heap_mapping_bounces(m, &buffer->base);
 	if (!m->bounced || m->dir != DMA_FROM_DEVICE)
 		return 0;
 	/* A copy that the CPU may write too, in a session, is filled as well. */
@@ -131,7 +168,7 @@ static int heap_mapping_map(struct heap_mapping *m, struct heap_buffer *buffer)
 }
 
 /* Invariant 5: no second writer beside one that bounces. */
-static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_buffer *buffer)
+static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_cached *buffer)
 {
 	struct heap_mapping *other;
 
@@ -158,23 +195,16 @@ static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_buffer *b
 struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
 					  enum dma_data_direction dir)
 {
-	struct heap_buffer *buffer = attach->dmabuf->priv;
+	struct heap_cached *buffer = heap_cached(attach->dmabuf->priv);
 	struct heap_mapping *m;
 	int ret;
 
-	if (!heap_mapping_reachable(attach->dev, buffer))
+	if (!heap_mapping_serves(attach->dev, &buffer->base))
 		return ERR_PTR(-EIO);
 
-	m = kzalloc_obj(*m);
-	if (!m)
-		return ERR_PTR(-ENOMEM);
-	m->dev = attach->dev;
-	m->dir = dir;
-	m->writes = dir != DMA_TO_DEVICE;
-
-	ret = heap_mapping_fill(m, buffer);
-	if (ret)
-		goto err_free;
+	m = heap_mapping_create(attach->dev, &buffer->base, dir);
+	if (IS_ERR(m))
+		return ERR_CAST(m);
 
 	mutex_lock(&buffer->lock);
 	ret = heap_mapping_map(m, buffer);
@@ -203,15 +233,13 @@ err_unmap:
 	dma_unmap_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
 err_unlock:
 	mutex_unlock(&buffer->lock);
-	sg_free_table(&m->table);
-err_free:
-	kfree(m);
+	heap_mapping_destroy(m);
 	return ERR_PTR(ret);
 }
 EXPORT_SYMBOL_NS_GPL(heap_mapping_map_dma_buf, "DMABUF_HEAP_LIB");
 
 /* What a device wrote becomes the buffer's content, when the device goes. */
-static void heap_mapping_gone(struct heap_mapping *m, struct heap_buffer *buffer)
+static void heap_mapping_gone(struct heap_mapping *m, struct heap_cached *buffer)
 {
 	if (m->bounced) {
 		if (m->writes)
@@ -238,7 +266,7 @@ void heap_mapping_unmap_dma_buf(struct dma_buf_attachment *attach,
 				enum dma_data_direction dir)
 {
 	struct heap_mapping *m = container_of(table, struct heap_mapping, table);
-	struct heap_buffer *buffer = attach->dmabuf->priv;
+	struct heap_cached *buffer = heap_cached(attach->dmabuf->priv);
 
 	mutex_lock(&buffer->lock);
 	list_del(&m->node);
@@ -248,8 +276,6 @@ void heap_mapping_unmap_dma_buf(struct dma_buf_attachment *attach,
 				       HEAP_DMA_ATTRS);
 	heap_mapping_gone(m, buffer);
 	mutex_unlock(&buffer->lock);
-
-	sg_free_table(table);
-	kfree(m);
+	heap_mapping_destroy(m);
 }
 EXPORT_SYMBOL_NS_GPL(heap_mapping_unmap_dma_buf, "DMABUF_HEAP_LIB");

@@ -1,133 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which regions of this board become heaps, and what the heaps are called.
- *
- * Names are a contract with user space and are made here only: the region,
- * then what its buffers are. The region of a reserved-memory node is the
- * node's full name, and of the default CMA area, wherever it came from, it is
- * "default" (Documentation/userspace-api/dma-buf-heaps.rst of the kernel has
- * the convention). Never an allocator's name, an index or a probe order.
+ * Which CMA areas of this board become heaps: all of them. The region of a
+ * reserved-memory node is the node's full name, and of the default CMA area,
+ * wherever it came from, it is "default".
  *
  * A region that its node asks for and that cannot serve is skipped with one
  * line that names the node, the reason and, where there is one, the cure.
  *
- * Regions are set up at boot and stay, so nothing here takes a lock but the
- * list of names, which all heap modules share.
+ * Regions are set up at boot and stay, so nothing here takes a lock.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cma.h>
 #include <linux/dma-map-ops.h>
-#include <linux/err.h>
 #include <linux/export.h>
-#include <linux/limits.h>
-#include <linux/list.h>
 #include <linux/mm.h>
-#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
 #include <linux/sizes.h>
-#include <linux/slab.h>
 
 #include "heap_region.h"
 
 #define HEAP_REGION_DEFAULT	"default"
-
-struct heap_name {
-	struct list_head node;
-	const char *name;
-};
-
-static LIST_HEAD(heap_names);
-static DEFINE_MUTEX(heap_names_lock);
-
-/* The kernel's own CMA heap, when it is there, has the names of the areas. */
-static bool heap_region_is_area_name(const char *name)
-{
-	struct cma *cma;
-	unsigned int i;
-
-	for (i = 0; (cma = dma_contiguous_get_area_by_idx(i)); i++)
-		if (!strcmp(cma_get_name(cma), name))
-			return true;
-	return false;
-}
-
-static bool heap_region_is_taken(const char *name)
-{
-	struct heap_name *entry;
-
-	list_for_each_entry(entry, &heap_names, node)
-		if (!strcmp(entry->name, name))
-			return true;
-	return heap_region_is_area_name(name);
-}
-
-/**
- * heap_region_claim_name() - make a heap's name, which no other heap has
- * @region:	the region, such as "memory@42000000"
- * @properties:	what its buffers are, such as "contiguous"
- *
- * The heap core complains loudly about a second heap of a name, and only after
- * sysfs did, so a name is claimed before anything is registered under it.
- *
- * Context: process context, may sleep.
- * Return: the name, kept until heap_region_unclaim_name(), for ever once a heap
- * has it; or an error pointer: -EEXIST, -ENAMETOOLONG, -ENOMEM.
- */
-const char *heap_region_claim_name(const char *region, const char *properties)
-{
-	struct heap_name *entry;
-	int ret = -ENOMEM;
-
-	entry = kzalloc_obj(*entry);
-	if (!entry)
-		return ERR_PTR(-ENOMEM);
-	entry->name = kasprintf(GFP_KERNEL, "%s-%s", region, properties);
-	if (!entry->name)
-		goto err_free_entry;
-	ret = -ENAMETOOLONG;
-	if (strlen(entry->name) > NAME_MAX)
-		goto err_free_name;
-
-	mutex_lock(&heap_names_lock);
-	ret = -EEXIST;
-	if (heap_region_is_taken(entry->name))
-		goto err_unlock;
-	list_add(&entry->node, &heap_names);
-	mutex_unlock(&heap_names_lock);
-	return entry->name;
-
-err_unlock:
-	mutex_unlock(&heap_names_lock);
-err_free_name:
-	kfree(entry->name);
-err_free_entry:
-	kfree(entry);
-	return ERR_PTR(ret);
-}
-EXPORT_SYMBOL_NS_GPL(heap_region_claim_name, "DMABUF_HEAP_LIB");
-
-/**
- * heap_region_unclaim_name() - undo heap_region_claim_name()
- * @name:	what it returned, with no heap registered under it
- */
-void heap_region_unclaim_name(const char *name)
-{
-	struct heap_name *entry, *next;
-
-	mutex_lock(&heap_names_lock);
-	list_for_each_entry_safe(entry, next, &heap_names, node) {
-		if (entry->name != name)
-			continue;
-		list_del(&entry->node);
-		kfree(entry->name);
-		kfree(entry);
-	}
-	mutex_unlock(&heap_names_lock);
-}
-EXPORT_SYMBOL_NS_GPL(heap_region_unclaim_name, "DMABUF_HEAP_LIB");
 
 /**
  * heap_region_wants_contig() - does a node ask for a contiguous heap?

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which regions of this board become heaps, and what the heaps are called.
+ * Which regions of this board become heaps.
  */
 #ifndef _HEAP_REGION_H
 #define _HEAP_REGION_H
@@ -16,7 +16,7 @@ struct reserved_mem;
  * @name:	the region's part of the heap's name
  * @base:	physical address
  * @size:	bytes; 0 when the kernel tells modules neither base nor size
- * @cma:	the area to allocate from
+ * @cma:	the CMA area to allocate from
  */
 struct heap_region {
 	const char *name;
@@ -38,7 +38,5 @@ const char *heap_region_why_not_contig(const struct device_node *np,
 				       const struct reserved_mem *rmem);
 bool heap_region_wants_contig(const struct device_node *np);
 bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size);
-const char *heap_region_claim_name(const char *region, const char *properties);
-void heap_region_unclaim_name(const char *name);
 
 #endif /* _HEAP_REGION_H */

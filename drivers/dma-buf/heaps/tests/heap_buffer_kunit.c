@@ -28,7 +28,7 @@
 /* A buffer, its CPU view, and devices that import it. */
 struct heap_buffer_fixture {
 	struct device *heap;
-	struct heap_buffer buffer;
+	struct heap_cached buffer;
 	struct dma_buf *dmabuf;
 	struct iosys_map map;
 	struct faux_device *fdev[DEVICES];
@@ -38,13 +38,18 @@ struct heap_buffer_fixture {
 	unsigned int released;
 };
 
+static struct page *buffer_pages(struct heap_buffer_fixture *f)
+{
+	return pfn_to_page(PHYS_PFN(f->buffer.base.phys));
+}
+
 static void test_release(struct dma_buf *dmabuf)
 {
 	struct heap_buffer_fixture *f =
-		container_of(dmabuf->priv, struct heap_buffer_fixture, buffer);
+		container_of(dmabuf->priv, struct heap_buffer_fixture, buffer.base);
 
-	heap_buffer_fini(&f->buffer);
-	__free_pages(f->buffer.pages, get_order(f->buffer.size));
+	heap_cache_fini(&f->buffer);
+	__free_pages(buffer_pages(f), get_order(TEST_SIZE));
 	f->released++;
 }
 
@@ -64,9 +69,11 @@ static int make_buffer(struct kunit *test, struct heap_buffer_fixture *f)
 	struct page *pages = alloc_pages(GFP_KERNEL, get_order(TEST_SIZE));
 
 	KUNIT_ASSERT_NOT_NULL(test, pages);
-	KUNIT_ASSERT_EQ(test, heap_buffer_zero(pages, TEST_SIZE), 0);
-	KUNIT_ASSERT_EQ(test, heap_buffer_init(&f->buffer, f->heap, pages, TEST_SIZE), 0);
-	f->dmabuf = heap_buffer_export(&f->buffer, &test_ops, THIS_MODULE,
+	f->buffer.base.phys = page_to_phys(pages);
+	f->buffer.base.size = TEST_SIZE;
+	KUNIT_ASSERT_EQ(test, heap_buffer_zero(&f->buffer.base), 0);
+	KUNIT_ASSERT_EQ(test, heap_cache_init(&f->buffer, f->heap), 0);
+	f->dmabuf = heap_buffer_export(&f->buffer.base, &test_ops, THIS_MODULE,
 				       "kunit", O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dmabuf);
 	return 0;
@@ -291,7 +298,7 @@ static void heap_buffer_test_mask_too_small(struct kunit *test)
 	struct device *dev = &f->fdev[0]->dev;
 	struct sg_table *table;
 
-	if (page_to_phys(f->buffer.pages) < DMA_BIT_MASK(24))
+	if (f->buffer.base.phys < DMA_BIT_MASK(24))
 		kunit_skip(test, "the memory is within 24 bits");
 	/* Set past dma_set_mask(), which knows what this board cannot do. */
 	*dev->dma_mask = DMA_BIT_MASK(24);
@@ -357,7 +364,7 @@ static void heap_buffer_test_no_mask(struct kunit *test)
 
 static bool bounces(struct heap_buffer_fixture *f, const u8 *device)
 {
-	return device != page_address(f->buffer.pages);
+	return device != page_address(buffer_pages(f));
 }
 
 /* What the CPU writes in a session outlives a device that only writes. */

@@ -16,30 +16,31 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
+#include "../heap_name.h"
 #include "../heap_region.h"
 
 static void heap_region_test_name(struct kunit *test)
 {
-	const char *name = heap_region_claim_name("kunit@42000000", "contiguous");
+	const char *name = heap_name_claim("kunit@42000000", "contiguous");
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, name);
 	KUNIT_EXPECT_STREQ(test, name, "kunit@42000000-contiguous");
-	heap_region_unclaim_name(name);
+	heap_name_unclaim(name);
 }
 
 static void heap_region_test_name_is_used_once(struct kunit *test)
 {
-	const char *name = heap_region_claim_name("kunit-twice", "contiguous");
+	const char *name = heap_name_claim("kunit-twice", "contiguous");
 	const char *again;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, name);
-	again = heap_region_claim_name("kunit-twice", "contiguous");
+	again = heap_name_claim("kunit-twice", "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(again), -EEXIST);
-	heap_region_unclaim_name(name);
+	heap_name_unclaim(name);
 
-	again = heap_region_claim_name("kunit-twice", "contiguous");
+	again = heap_name_claim("kunit-twice", "contiguous");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
-	heap_region_unclaim_name(again);
+	heap_name_unclaim(again);
 }
 
 static void heap_region_test_name_of_a_heap(struct kunit *test)
@@ -49,10 +50,10 @@ static void heap_region_test_name_of_a_heap(struct kunit *test)
 	if (!dev_get_cma_area(NULL))
 		kunit_skip(test, "there is no default area");
 	/* The module's own heap has it. */
-	name = heap_region_claim_name("default", "contiguous");
+	name = heap_name_claim("default", "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -EEXIST);
 	if (!IS_ERR(name))
-		heap_region_unclaim_name(name);
+		heap_name_unclaim(name);
 }
 
 static void heap_region_test_name_too_long(struct kunit *test)
@@ -63,16 +64,16 @@ static void heap_region_test_name_too_long(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, region);
 	memset(region, 'n', longest);
-	name = heap_region_claim_name(region, "contiguous");
+	name = heap_name_claim(region, "contiguous");
 	KUNIT_EXPECT_FALSE(test, IS_ERR(name));
 	if (!IS_ERR(name))
-		heap_region_unclaim_name(name);
+		heap_name_unclaim(name);
 
 	region[longest] = 'n';
-	name = heap_region_claim_name(region, "contiguous");
+	name = heap_name_claim(region, "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -ENAMETOOLONG);
 	if (!IS_ERR(name))
-		heap_region_unclaim_name(name);
+		heap_name_unclaim(name);
 }
 
 /* The area names are what the kernel's own CMA heap is called. */
@@ -91,10 +92,10 @@ static void heap_region_test_name_of_an_area(struct kunit *test)
 	if (!dash)
 		kunit_skip(test, "no area of this board has a dash in its name");
 	*dash = '\0';
-	name = heap_region_claim_name(region, dash + 1);
+	name = heap_name_claim(region, dash + 1);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -EEXIST);
 	if (!IS_ERR(name))
-		heap_region_unclaim_name(name);
+		heap_name_unclaim(name);
 }
 
 /* A node with up to three properties, alive as long as the test. */

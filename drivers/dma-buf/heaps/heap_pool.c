@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Extents of a region that the kernel itself does not manage: best fit over
+ * pages, on top of genalloc.
+ *
+ * Best fit keeps the large holes of a region whole while buffers of a few sizes
+ * come and go, as they do in a video pipeline. An extent of 2 MiB or more begins
+ * at a multiple of 2 MiB if it can, so that large page table entries can map it,
+ * and elsewhere before it fails: a region is often used as one buffer.
+ *
+ * genalloc needs no lock and never sleeps; neither does anything here but
+ * heap_pool_init().
+ */
+
+#include <linux/align.h>
+#include <linux/bitmap.h>
+#include <linux/export.h>
+#include <linux/find.h>
+#include <linux/genalloc.h>
+#include <linux/mm.h>
+#include <linux/numa.h>
+#include <linux/pfn.h>
+#include <linux/sizes.h>
+
+#include "heap_pool.h"
+
+/* The smallest hole that @nr pages fit into, at a multiple of *@data pages. */
+static unsigned long heap_pool_best_fit(unsigned long *map, unsigned long size,
+					unsigned long start, unsigned int nr,
+					void *data, struct gen_pool *pool,
+					unsigned long start_addr)
+{
+	unsigned long first = PFN_DOWN(start_addr), align = *(unsigned long *)data;
+	unsigned long best = size, best_len = ULONG_MAX;
+	unsigned long hole, end, at;
+
+	for_each_clear_bitrange(hole, end, map, size) {
+		at = ALIGN(first + hole, align) - first;
+		if (at + nr > end || end - hole >= best_len)
+			continue;
+		best = at;
+		best_len = end - hole;
+	}
+	return best;
+}
+
+/**
+ * heap_pool_init() - make all of a region free
+ * @pool:	to be filled in
+ * @base:	physical address, a multiple of PAGE_SIZE
+ * @size:	bytes, a multiple of PAGE_SIZE; at most 4 MiB less than a size_t
+ *		holds
+ *
+ * Context: process context, may sleep.
+ * Return: 0; -EINVAL for a size that is too large; -ENOMEM.
+ */
+int heap_pool_init(struct heap_pool *pool, phys_addr_t base, phys_addr_t size)
+{
+	int ret;
+
+	if (size > (phys_addr_t)SIZE_MAX - SZ_4M)
+		return -EINVAL;
+	pool->base = base;
+	pool->start = SZ_2M + (base & (SZ_2M - 1));
+	pool->gen = gen_pool_create(PAGE_SHIFT, NUMA_NO_NODE);
+	if (!pool->gen)
+		return -ENOMEM;
+	ret = gen_pool_add_virt(pool->gen, pool->start, base, size, NUMA_NO_NODE);
+	if (ret)
+		gen_pool_destroy(pool->gen);
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_init, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_pool_fini() - undo heap_pool_init()
+ * @pool:	with everything free
+ */
+void heap_pool_fini(struct heap_pool *pool)
+{
+	gen_pool_destroy(pool->gen);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_fini, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_pool_alloc() - take an extent
+ * @pool:	the region
+ * @size:	bytes, a multiple of PAGE_SIZE, not 0
+ * @phys:	gets the physical address, which may be 0
+ *
+ * Context: any.
+ * Return: 0, or -ENOMEM when there is no hole of that size.
+ */
+int heap_pool_alloc(struct heap_pool *pool, size_t size, phys_addr_t *phys)
+{
+	unsigned long align = PFN_DOWN(SZ_2M), anywhere = 1, addr = 0;
+
+	if (size >= SZ_2M)
+		addr = gen_pool_alloc_algo(pool->gen, size, heap_pool_best_fit, &align);
+	if (!addr)
+		addr = gen_pool_alloc_algo(pool->gen, size, heap_pool_best_fit, &anywhere);
+	if (!addr)
+		return -ENOMEM;
+	*phys = pool->base + (addr - pool->start);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_pool_free() - give an extent back
+ * @pool:	the region
+ * @phys:	as heap_pool_alloc() said
+ * @size:	as heap_pool_alloc() was told
+ *
+ * Context: any.
+ */
+void heap_pool_free(struct heap_pool *pool, phys_addr_t phys, size_t size)
+{
+	gen_pool_free(pool->gen, pool->start + (unsigned long)(phys - pool->base), size);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_pool_avail() - how much is free
+ * @pool:	the region
+ *
+ * Context: any.
+ * Return: bytes, in as many holes as it may be.
+ */
+size_t heap_pool_avail(const struct heap_pool *pool)
+{
+	return gen_pool_avail(pool->gen);
+}
+EXPORT_SYMBOL_NS_GPL(heap_pool_avail, "DMABUF_HEAP_LIB");

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Extents of a region that the kernel itself does not manage.
+ */
+#ifndef _HEAP_POOL_H
+#define _HEAP_POOL_H
+
+#include <linux/types.h>
+
+struct gen_pool;
+
+/**
+ * struct heap_pool - one region and what is free of it
+ * @gen:	one bit a page
+ * @base:	physical address of the region, any one, also 0
+ * @start:	what @gen calls @base: never 0, which means failure to it, and as
+ *		far from a multiple of 2 MiB as @base is
+ */
+struct heap_pool {
+	struct gen_pool *gen;
+	phys_addr_t base;
+	unsigned long start;
+};
+
+int heap_pool_init(struct heap_pool *pool, phys_addr_t base, phys_addr_t size);
+void heap_pool_fini(struct heap_pool *pool);
+int heap_pool_alloc(struct heap_pool *pool, size_t size, phys_addr_t *phys);
+void heap_pool_free(struct heap_pool *pool, phys_addr_t phys, size_t size);
+size_t heap_pool_avail(const struct heap_pool *pool);
+
+#endif /* _HEAP_POOL_H */

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What debugfs shows of a heap.
+ */
+#ifndef _HEAP_STATS_H
+#define _HEAP_STATS_H
+
+struct heap_pool;
+struct heap_region;
+
+void heap_stats_add(const char *name, const struct heap_region *region,
+		    const struct heap_pool *pool);
+
+#endif /* _HEAP_STATS_H */
