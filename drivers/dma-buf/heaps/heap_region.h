@@ -16,13 +16,15 @@ struct reserved_mem;
  * @name:	the region's part of the heap's name
  * @base:	physical address
  * @size:	bytes; 0 when the kernel tells modules neither base nor size
- * @cma:	the CMA area to allocate from
+ * @cma:	the CMA area to allocate from; NULL for memory without struct pages
+ * @cut:	what was not whole pages at its ends is left out
  */
 struct heap_region {
 	const char *name;
 	phys_addr_t base;
 	phys_addr_t size;
 	struct cma *cma;
+	bool cut;
 };
 
 /**
@@ -33,10 +35,25 @@ struct heap_region {
  */
 typedef int (*heap_region_fn)(const struct heap_region *region);
 
+/**
+ * typedef heap_region_named_fn - did the administrator name a node?
+ * @node:	its full name, such as "dsp@94300000"
+ *
+ * Return: whether the node is to become a heap although a device claims it.
+ */
+typedef bool (*heap_region_named_fn)(const char *node);
+
 unsigned int heap_region_visit_contig(heap_region_fn fn);
 const char *heap_region_why_not_contig(const struct device_node *np,
 				       const struct reserved_mem *rmem);
 bool heap_region_wants_contig(const struct device_node *np);
 bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size);
+
+/* heap_region_carveout.c */
+unsigned int heap_region_visit_carveouts(heap_region_fn fn, heap_region_named_fn named);
+bool heap_region_exists(const char *node);
+
+/* For both of these: memory without struct pages */
+const char *heap_region_cut(struct heap_region *region, phys_addr_t base, phys_addr_t size);
 
 #endif /* _HEAP_REGION_H */

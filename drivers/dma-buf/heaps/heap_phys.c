@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Heaps on memory that has no struct pages and is not in the linear map: no-map
+ * regions, memory outside Linux's RAM, on-chip SRAM.
+ *
+ *  - No struct page is ever looked at: the tables that importers get have DMA
+ *    addresses and nothing else, as dma_buf_phys_vec_to_sgt() of the dma-buf
+ *    core makes them for PCI memory.
+ *  - The CPUs see the memory write-combined and in no other way, so there is
+ *    nothing to maintain, and no session does anything.
+ *  - Importers map it with DMA_ATTR_MMIO: never bounced, never synced through
+ *    the linear map, and behind an IOMMU never cached.
+ *
+ * Ownership: a heap lives for ever. A buffer belongs to its dma-buf and goes
+ * back to the pool in heap_phys_release().
+ */
+
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+#include <linux/dma-mapping.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/io.h>
+#include <linux/iosys-map.h>
+#include <linux/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "heap_buffer.h"
+#include "heap_mapping.h"
+#include "heap_name.h"
+#include "heap_phys.h"
+#include "heap_region.h"
+#include "heap_stats.h"
+
+/* How much is mapped to be zeroed, between two looks at signals. */
+#define HEAP_PHYS_CHUNK		SZ_8M
+#define HEAP_PHYS_ATTRS		(HEAP_DMA_ATTRS | DMA_ATTR_MMIO)
+
+/**
+ * struct heap_phys_buffer - a buffer and the region it goes back to
+ * @base:	its memory
+ * @heap:	where it came from
+ */
+struct heap_phys_buffer {
+	struct heap_buffer base;
+	struct heap_phys *heap;
+};
+
+/**
+ * heap_phys_attach() - &dma_buf_ops.attach
+ * @dmabuf:	the buffer
+ * @attach:	who wants to map it
+ *
+ * Context: process context.
+ * Return: 0, or -EIO for a device that cannot reach the memory, or not without
+ * a bounce buffer.
+ */
+int heap_phys_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
+{
+	return heap_mapping_reaches(attach->dev, dmabuf->priv) ? 0 : -EIO;
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_attach, "DMABUF_HEAP_LIB");
+
+/* DMA addresses and no pages: importers that look for pages find none. */
+static int heap_phys_fill(struct sg_table *table, dma_addr_t addr, size_t size)
+{
+	struct scatterlist *sg;
+	unsigned int i;
+	int ret;
+
+	ret = sg_alloc_table(table, DIV_ROUND_UP_ULL(size, HEAP_SG_MAX), GFP_KERNEL);
+	if (ret)
+		return ret;
+	for_each_sgtable_dma_sg(table, sg, i) {
+		sg_dma_address(sg) = addr;
+		sg_dma_len(sg) = min_t(size_t, size, HEAP_SG_MAX);
+		addr += sg_dma_len(sg);
+		size -= sg_dma_len(sg);
+	}
+	table->orig_nents = 0;
+	return 0;
+}
+
+static void heap_phys_empty(struct sg_table *table)
+{
+	table->orig_nents = table->nents;
+	sg_free_table(table);
+}
+
+/**
+ * heap_phys_map_dma_buf() - &dma_buf_ops.map_dma_buf
+ * @attach:	who maps
+ * @dir:	what the device will do
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ * Return: a table with one entry (one for each 4 GiB) and no pages, given back
+ * to heap_phys_unmap_dma_buf(); or an error pointer: -ENOMEM; -EIO when the
+ * device cannot reach the memory, or not without a bounce buffer.
+ */
+struct sg_table *heap_phys_map_dma_buf(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir)
+{
+	struct heap_buffer *buffer = attach->dmabuf->priv;
+	struct sg_table *table;
+	dma_addr_t addr;
+	int ret = -EIO;
+
+	/* A device's mask may have changed since it was attached. */
+	if (!heap_mapping_reaches(attach->dev, buffer))
+		return ERR_PTR(-EIO);
+	table = kzalloc_obj(*table);
+	if (!table)
+		return ERR_PTR(-ENOMEM);
+	addr = dma_map_phys(attach->dev, buffer->phys, buffer->size, dir, HEAP_PHYS_ATTRS);
+	if (dma_mapping_error(attach->dev, addr))
+		goto err_free;
+	ret = heap_phys_fill(table, addr, buffer->size);
+	if (ret)
+		goto err_unmap;
+	return table;
+
+err_unmap:
+	dma_unmap_phys(attach->dev, addr, buffer->size, dir, HEAP_PHYS_ATTRS);
+err_free:
+	kfree(table);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_map_dma_buf, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_phys_unmap_dma_buf() - &dma_buf_ops.unmap_dma_buf
+ * @attach:	who mapped
+ * @table:	what heap_phys_map_dma_buf() returned
+ * @dir:	as it was mapped
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ */
+void heap_phys_unmap_dma_buf(struct dma_buf_attachment *attach,
+			     struct sg_table *table,
+			     enum dma_data_direction dir)
+{
+	struct heap_buffer *buffer = attach->dmabuf->priv;
+
+	dma_unmap_phys(attach->dev, sg_dma_address(table->sgl), buffer->size, dir,
+		       HEAP_PHYS_ATTRS);
+	heap_phys_empty(table);
+	kfree(table);
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_unmap_dma_buf, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_phys_vmap() - &dma_buf_ops.vmap
+ * @dmabuf:	the buffer
+ * @map:	gets the address of a write-combined mapping, as I/O memory
+ *
+ * Context: process context, may sleep; dma_buf.resv is held.
+ * Return: 0, or -ENOMEM.
+ */
+int heap_phys_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	struct heap_buffer *buffer = dmabuf->priv;
+	void __iomem *vaddr = ioremap_wc(buffer->phys, buffer->size);
+
+	if (!vaddr)
+		return -ENOMEM;
+	iosys_map_set_vaddr_iomem(map, vaddr);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_vmap, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_phys_vunmap() - &dma_buf_ops.vunmap, undoes heap_phys_vmap()
+ * @dmabuf:	the buffer
+ * @map:	what heap_phys_vmap() filled in
+ */
+void heap_phys_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
+{
+	iounmap(map->vaddr_iomem);
+	iosys_map_clear(map);
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_vunmap, "DMABUF_HEAP_LIB");
+
+/* I/O accessors: SRAM may not take every access that RAM takes. */
+static int heap_phys_zero(const struct heap_buffer *buffer)
+{
+	size_t done, chunk;
+
+	for (done = 0; done < buffer->size; done += chunk) {
+		void __iomem *vaddr;
+
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		chunk = min_t(size_t, buffer->size - done, HEAP_PHYS_CHUNK);
+		vaddr = ioremap_wc(buffer->phys + done, chunk);
+		if (!vaddr)
+			return -ENOMEM;
+		memset_io(vaddr, 0, chunk);
+		iounmap(vaddr);
+		cond_resched();
+	}
+	/* Out of the write buffers, before anybody is told of the buffer. */
+	wmb();
+	return 0;
+}
+
+/**
+ * heap_phys_release() - &dma_buf_ops.release
+ * @dmabuf:	the buffer
+ */
+void heap_phys_release(struct dma_buf *dmabuf)
+{
+	struct heap_phys_buffer *buffer = container_of(dmabuf->priv,
+						       struct heap_phys_buffer, base);
+
+	heap_pool_free(&buffer->heap->pool, buffer->base.phys, buffer->base.size);
+	kfree(buffer);
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_release, "DMABUF_HEAP_LIB");
+
+static struct dma_buf *heap_phys_allocate(struct dma_heap *dma_heap,
+					  unsigned long len, u32 fd_flags,
+					  u64 heap_flags)
+{
+	struct heap_phys *heap = dma_heap_get_drvdata(dma_heap);
+	struct heap_phys_buffer *buffer;
+	struct dma_buf *dmabuf;
+	int ret;
+
+	buffer = kzalloc_obj(*buffer);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
+	buffer->heap = heap;
+	buffer->base.size = PAGE_ALIGN(len);
+
+	ret = heap_pool_alloc(&heap->pool, buffer->base.size, &buffer->base.phys);
+	if (ret)
+		goto err_free_buffer;
+	if (heap->zero)
+		ret = heap_phys_zero(&buffer->base);
+	if (ret)
+		goto err_free_extent;
+	dmabuf = heap_buffer_export(&buffer->base, heap->ops, heap->owner,
+				    dma_heap_get_name(dma_heap), fd_flags);
+	if (IS_ERR(dmabuf)) {
+		ret = PTR_ERR(dmabuf);
+		goto err_free_extent;
+	}
+	return dmabuf;
+
+err_free_extent:
+	heap_pool_free(&heap->pool, buffer->base.phys, buffer->base.size);
+err_free_buffer:
+	kfree(buffer);
+	return ERR_PTR(ret);
+}
+
+static const struct dma_heap_ops heap_phys_ops = {
+	.allocate = heap_phys_allocate,
+};
+
+/* Addresses beyond what the CPUs have cannot be mapped. */
+static bool heap_phys_can_be_seen(const struct heap_region *region)
+{
+	void __iomem *last = ioremap_wc(region->base + region->size - PAGE_SIZE, PAGE_SIZE);
+
+	if (!last)
+		return false;
+	iounmap(last);
+	return true;
+}
+
+/**
+ * heap_phys_create() - make a heap of a region without struct pages
+ * @region:	the memory, whole pages of it
+ * @properties:	what its buffers are, the second part of the heap's name
+ * @like:	what the heap is like, apart from its pool; copied
+ *
+ * Context: process context, may sleep.
+ * Return: the heap's name, which lives for ever; or an error pointer, and
+ * nothing is left behind.
+ */
+const char *heap_phys_create(const struct heap_region *region, const char *properties,
+			     const struct heap_phys *like)
+{
+	struct dma_heap_export_info info = { .ops = &heap_phys_ops };
+	struct heap_phys *heap;
+	struct dma_heap *added;
+	int ret;
+
+	if (like->zero && !heap_phys_can_be_seen(region))
+		return ERR_PTR(-ERANGE);
+	heap = kmemdup(like, sizeof(*like), GFP_KERNEL);
+	if (!heap)
+		return ERR_PTR(-ENOMEM);
+	ret = heap_pool_init(&heap->pool, region->base, region->size);
+	if (ret)
+		goto err_free_heap;
+	info.name = heap_name_claim(region->name, properties);
+	if (IS_ERR(info.name)) {
+		ret = PTR_ERR(info.name);
+		goto err_fini_pool;
+	}
+	info.priv = heap;
+	added = dma_heap_add(&info);
+	if (IS_ERR(added)) {
+		ret = PTR_ERR(added);
+		goto err_unclaim_name;
+	}
+	heap_stats_add(info.name, region, &heap->pool);
+	return info.name;
+
+err_unclaim_name:
+	heap_name_unclaim(info.name);
+err_fini_pool:
+	heap_pool_fini(&heap->pool);
+err_free_heap:
+	kfree(heap);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(heap_phys_create, "DMABUF_HEAP_LIB");

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A heap on a region without struct pages, and its buffers.
+ *
+ * The heap driver owns the &struct dma_buf_ops, and fills it with the functions
+ * below and heap_mmap_uncached().
+ */
+#ifndef _HEAP_PHYS_H
+#define _HEAP_PHYS_H
+
+#include <linux/dma-direction.h>
+#include <linux/types.h>
+
+#include "heap_pool.h"
+
+struct dma_buf;
+struct dma_buf_attachment;
+struct dma_buf_ops;
+struct heap_region;
+struct iosys_map;
+struct module;
+struct sg_table;
+
+/**
+ * struct heap_phys - a heap on a region without struct pages
+ * @pool:	the region
+ * @ops:	the driver's table for its buffers; .release is heap_phys_release()
+ * @owner:	the module that @ops is in
+ * @zero:	the CPUs may touch the memory, so a new buffer is zeroed
+ */
+struct heap_phys {
+	struct heap_pool pool;
+	const struct dma_buf_ops *ops;
+	struct module *owner;
+	bool zero;
+};
+
+const char *heap_phys_create(const struct heap_region *region, const char *properties,
+			     const struct heap_phys *like);
+
+int heap_phys_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
+struct sg_table *heap_phys_map_dma_buf(struct dma_buf_attachment *attach,
+				       enum dma_data_direction dir);
+void heap_phys_unmap_dma_buf(struct dma_buf_attachment *attach,
+			     struct sg_table *table,
+			     enum dma_data_direction dir);
+int heap_phys_vmap(struct dma_buf *dmabuf, struct iosys_map *map);
+void heap_phys_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
+void heap_phys_release(struct dma_buf *dmabuf);
+
+#endif /* _HEAP_PHYS_H */
