@@ -53,6 +53,9 @@ bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size);
 unsigned int heap_region_visit_carveouts(heap_region_fn fn, heap_region_named_fn named);
 bool heap_region_exists(const char *node);
 
+/* heap_region_sram.c */
+unsigned int heap_region_visit_sram(heap_region_fn fn);
+
 /* For both of these: memory without struct pages */
 const char *heap_region_cut(struct heap_region *region, phys_addr_t base, phys_addr_t size);
 
