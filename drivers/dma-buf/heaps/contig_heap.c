@@ -288,14 +288,8 @@ static bool __init contig_heap_is_imx(void)
 
 static int __init contig_heap_add_twins(const struct heap_region *region)
 {
-	int ret;
+	int ret = contig_heap_add(region, "contiguous", &contig_heap_cached_ops);
 
-	if (region->size && heap_region_crosses_zones(region->base, region->size)) {
-		pr_warn("%s: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
-			region->name);
-		return -ENODEV;
-	}
-	ret = contig_heap_add(region, "contiguous", &contig_heap_cached_ops);
 	if (uncached > 0)
 		contig_heap_add(region, "contiguous-uncached", &contig_heap_uncached_ops);
 	return ret;

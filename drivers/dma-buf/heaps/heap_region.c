@@ -15,6 +15,7 @@
 #include <linux/cma.h>
 #include <linux/dma-map-ops.h>
 #include <linux/export.h>
+#include <linux/ioport.h>
 #include <linux/mm.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
@@ -76,9 +77,9 @@ const char *heap_region_why_not_contig(const struct device_node *np,
 }
 EXPORT_SYMBOL_NS_GPL(heap_region_why_not_contig, "DMABUF_HEAP_LIB");
 
-/* Fills @region from the node whose memory is @region->cma, if there is one. */
-static bool heap_region_find_node(struct heap_region *region,
-				  struct device_node *parent)
+/* The node, with a reference, whose memory is this area. */
+static struct device_node *heap_region_find_node(struct device_node *parent,
+						 const struct cma *cma)
 {
 	struct reserved_mem *rmem;
 	struct device_node *np;
@@ -87,15 +88,26 @@ static bool heap_region_find_node(struct heap_region *region,
 		if (!heap_region_wants_contig(np))
 			continue;
 		rmem = of_reserved_mem_lookup(np);
-		if (!rmem || rmem->priv != region->cma)
-			continue;
-		region->name = rmem->name;
-		region->base = rmem->base;
-		region->size = rmem->size;
-		of_node_put(np);
-		return true;
+		if (rmem && rmem->priv == cma)
+			return np;
 	}
-	return false;
+	return NULL;
+}
+
+/* The node, with a reference, whose memory is also @rmem's. */
+struct device_node *heap_region_overlap(struct device_node *parent,
+					const struct reserved_mem *rmem)
+{
+	const struct reserved_mem *other;
+	struct device_node *np;
+
+	for_each_available_child_of_node(parent, np) {
+		other = of_reserved_mem_lookup(np);
+		if (other && other != rmem && other->base < rmem->base + rmem->size &&
+		    rmem->base < other->base + other->size)
+			return np;
+	}
+	return NULL;
 }
 
 /**
@@ -132,6 +144,42 @@ static void heap_region_complain(struct device_node *parent)
 	}
 }
 
+/* Whether the pages of an area are all there, and nobody else's. */
+static bool heap_region_check_area(struct device_node *np, const struct reserved_mem *rmem)
+{
+	struct device_node *other __free(device_node) = heap_region_overlap(np->parent, rmem);
+
+	if (other)
+		pr_warn("%pOF: no heap: it overlaps %pOF\n", np, other);
+	else if (region_intersects(rmem->base, rmem->size, IORESOURCE_SYSTEM_RAM,
+				   IORES_DESC_NONE) != REGION_INTERSECTS)
+		pr_warn("%pOF: no heap: not all of it is the kernel's RAM\n", np);
+	else if (heap_region_crosses_zones(rmem->base, rmem->size))
+		pr_warn("%pOF: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
+			np);
+	else
+		return true;
+	return false;
+}
+
+static bool heap_region_visit_area(struct device_node *parent, struct cma *cma,
+				   const char *name, heap_region_fn fn)
+{
+	struct device_node *np __free(device_node) = heap_region_find_node(parent, cma);
+	struct heap_region region = { .cma = cma, .name = name ?: cma_get_name(cma) };
+	const struct reserved_mem *rmem;
+
+	if (np) {
+		rmem = of_reserved_mem_lookup(np);
+		if (!heap_region_check_area(np, rmem))
+			return false;
+		region.name = name ?: rmem->name;
+		region.base = rmem->base;
+		region.size = rmem->size;
+	}
+	return !fn(&region);
+}
+
 /**
  * heap_region_visit_contig() - visit every CMA area of the kernel once
  * @fn:		called for the default area first, then in the kernel's order
@@ -148,22 +196,11 @@ unsigned int heap_region_visit_contig(heap_region_fn fn)
 	unsigned int i, made = 0;
 	struct cma *cma;
 
-	if (default_cma) {
-		struct heap_region region = { .cma = default_cma };
-
-		heap_region_find_node(&region, parent);
-		region.name = HEAP_REGION_DEFAULT;
-		made += !fn(&region);
-	}
-	for (i = 0; (cma = dma_contiguous_get_area_by_idx(i)); i++) {
-		struct heap_region region = { .cma = cma };
-
-		if (cma == default_cma)
-			continue;
-		if (!heap_region_find_node(&region, parent))
-			region.name = cma_get_name(cma);
-		made += !fn(&region);
-	}
+	if (default_cma)
+		made += heap_region_visit_area(parent, default_cma, HEAP_REGION_DEFAULT, fn);
+	for (i = 0; (cma = dma_contiguous_get_area_by_idx(i)); i++)
+		if (cma != default_cma)
+			made += heap_region_visit_area(parent, cma, NULL, fn);
 	heap_region_complain(parent);
 	of_node_put(parent);
 	return made;

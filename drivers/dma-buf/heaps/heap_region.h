@@ -56,7 +56,9 @@ bool heap_region_exists(const char *node);
 /* heap_region_sram.c */
 unsigned int heap_region_visit_sram(heap_region_fn fn);
 
-/* For both of these: memory without struct pages */
+/* Between the files of the library; the second for memory without struct pages */
+struct device_node *heap_region_overlap(struct device_node *parent,
+					const struct reserved_mem *rmem);
 const char *heap_region_cut(struct heap_region *region, phys_addr_t base, phys_addr_t size);
 
 #endif /* _HEAP_REGION_H */

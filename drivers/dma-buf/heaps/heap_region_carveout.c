@@ -96,22 +96,6 @@ static struct device_node *heap_region_claimant(const struct device_node *np)
 	return disabled;
 }
 
-/* The node, with a reference, whose memory is also @rmem's. */
-static struct device_node *heap_region_overlap(struct device_node *parent,
-					       const struct reserved_mem *rmem)
-{
-	const struct reserved_mem *other;
-	struct device_node *np;
-
-	for_each_available_child_of_node(parent, np) {
-		other = of_reserved_mem_lookup(np);
-		if (other && other != rmem && other->base < rmem->base + rmem->size &&
-		    rmem->base < other->base + other->size)
-			return np;
-	}
-	return NULL;
-}
-
 /* What is wrong with a node that becomes a heap if nothing is. */
 static const char *heap_region_why_not_carveout(const struct device_node *np,
 						const struct reserved_mem *rmem,

@@ -52,12 +52,12 @@ static int __init sram_heap_add(const struct heap_region *region)
 	return 0;
 }
 
+/* Late: the SRAM driver may have had to wait for a clock. */
 static int __init sram_heap_init(void)
 {
 	heap_region_visit_sram(sram_heap_add);
 	return 0;
 }
-/* After what the SRAM driver may have had to wait for. */
 late_initcall(sram_heap_init);
 
 MODULE_DESCRIPTION("DMA-BUF heaps of on-chip SRAM, one for each exported partition");
