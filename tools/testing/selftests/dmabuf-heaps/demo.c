@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * heap_demo: shows a reader, step by step, what a contiguous DMA-BUF heap does.
+ * heap_demo: shows a reader, step by step, what a DMA-BUF heap does.
  * Every sentence that it prints has been checked; the first thing that is not as
  * it should be ends the show with its cause and a cure.
  */
@@ -55,12 +55,14 @@ static void usage(FILE *out)
 }
 
 /* "-" stands for what is not known. */
-static const char *mib_text(char *text, size_t size, int err, __u64 pages)
+static const char *size_text(char *text, size_t size, int err, __u64 bytes)
 {
 	if (err)
 		snprintf(text, size, "-");
+	else if (bytes < MIB(1))
+		snprintf(text, size, "%llu KiB", bytes >> 10);
 	else
-		snprintf(text, size, "%llu MiB", pages * page_size() >> 20);
+		snprintf(text, size, "%llu MiB", bytes >> 20);
 	return text;
 }
 
@@ -74,22 +76,22 @@ static bool print_alias(const char *name)
 	len = readlink(path, target, sizeof(target));
 	if (len < 0)
 		return false;
-	printf("    %-32s -> %.*s\n", name, (int)len, target);
+	printf("    %-36s -> %.*s\n", name, (int)len, target);
 	return true;
 }
 
 static void print_heap(const char *heap)
 {
-	char area[NAME_MAX + 1], base[24] = "-", size[24], free_space[24];
-	__u64 pfn, total = 0, free_pages = 0;
-	int err = heap_area(heap, area, sizeof(area));
+	char base[24] = "-", size[24], free_space[24];
+	__u64 address, total = 0, free_bytes = 0;
+	int err = heap_region_len(heap) ? 0 : -ENOENT;
 
-	if (!err && !area_base_pfn(area, &pfn))
-		snprintf(base, sizeof(base), "%#llx", pfn * page_size());
-	printf("    %-32s %12s %10s %10s\n", heap, base,
-	       mib_text(size, sizeof(size), err ? err : area_total_pages(area, &total), total),
-	       mib_text(free_space, sizeof(free_space),
-			err ? err : area_free_pages(area, &free_pages), free_pages));
+	if (!err && !heap_base(heap, &address))
+		snprintf(base, sizeof(base), "%#llx", address);
+	printf("    %-36s %12s %10s %10s\n", heap, base,
+	       size_text(size, sizeof(size), err ? err : heap_size(heap, &total), total),
+	       size_text(free_space, sizeof(free_space),
+			 err ? err : heap_free(heap, &free_bytes), free_bytes));
 }
 
 static int not_hidden(const struct dirent *entry)
@@ -106,7 +108,7 @@ static void show_heaps(void)
 		fail(errno, "use a kernel with CONFIG_DMABUF_HEAPS=y", "open " HEAP_DIR);
 
 	printf("The DMA-BUF heaps of this machine, in " HEAP_DIR ":\n\n");
-	printf("    %-32s %12s %10s %10s\n", "heap", "base", "size", "free");
+	printf("    %-36s %12s %10s %10s\n", "heap", "base", "size", "free");
 	for (i = 0; i < count; i++) {
 		if (!print_alias(entries[i]->d_name))
 			print_heap(entries[i]->d_name);
@@ -121,7 +123,7 @@ static int open_heap(const char *heap)
 	int fd = heap_open(heap, O_RDONLY);
 
 	if (fd < 0)
-		fail(-fd, "take a name from the table above; load the module contig_heap",
+		fail(-fd, "take a name from the table above; load the modules of the heaps",
 		     "open " HEAP_DIR "/%s", heap);
 	return fd;
 }
@@ -215,7 +217,7 @@ static void show_bufinfo(int buf)
 	printf("    (size, flags, mode, count, exporter, inode, name):\n      %s", line);
 }
 
-static void release(int buf, int drm, __u32 handle, const char *area, __u64 free_before)
+static void release(int buf, int drm, __u32 handle, const char *heap, __u64 free_before)
 {
 	int ret = drm_close_handle(drm, handle);
 	__u64 free_after;
@@ -224,20 +226,18 @@ static void release(int buf, int drm, __u32 handle, const char *area, __u64 free
 		fail(-ret, "report this", "close the GEM handle");
 	close(drm);
 	close(buf);
-	free_after = area_free_settled(area, free_before);
+	free_after = heap_free_settled(heap, free_before);
 	if (free_after != free_before)
 		fail(EBUSY, "look for the process that still holds memory: fuser, " BUFINFO,
-		     "get all memory back (%llu of %llu pages are free)", free_after, free_before);
-	say("Closed: the free space is %llu MiB again, as before.",
-	    free_after * page_size() >> 20);
+		     "get all memory back (%llu of %llu bytes are free)", free_after, free_before);
+	say("Closed: the free space is %llu MiB again, as before.", free_after >> 20);
 }
 
 int main(int argc, char **argv)
 {
 	const char *heap = argc > 1 ? argv[1] : DEFAULT_HEAP;
 	size_t len = MIB(argc > 2 ? strtoul(argv[2], NULL, 0) : DEFAULT_MIB);
-	char area[NAME_MAX + 1];
-	__u64 free_pages;
+	__u64 free_bytes;
 	__u32 handle;
 	int fd, buf, drm, ret;
 
@@ -253,9 +253,7 @@ int main(int argc, char **argv)
 
 	show_heaps();
 	fd = open_heap(heap);
-	ret = heap_area(heap, area, sizeof(area));
-	if (!ret)
-		ret = area_free_pages(area, &free_pages);
+	ret = heap_free(heap, &free_bytes);
 	if (ret)
 		fail(-ret, "use a heap <region>-contiguous, on a kernel with CONFIG_CMA_SYSFS",
 		     "read the free space of %s", heap);
@@ -265,6 +263,6 @@ int main(int argc, char **argv)
 	use_by_cpu(buf, len);
 	use_by_device(buf, &drm, &handle);
 	show_bufinfo(buf);
-	release(buf, drm, handle, area, free_pages);
+	release(buf, drm, handle, heap, free_bytes);
 	return 0;
 }

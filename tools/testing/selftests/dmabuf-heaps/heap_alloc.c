@@ -13,6 +13,9 @@
 #define MAX_WORDS	65536
 #define MAX_SHOWN	5
 
+/* What fits into the smallest heap there is. */
+#define LEN		KIB(16)
+
 static const size_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(33) };
 
 /* The kernel's log, from here on. */
@@ -66,8 +69,7 @@ HEAP_TEST(length_over_region)
 {
 	const __u64 page = self->heap.page;
 	const __u64 lens[] = {
-		(self->heap.total_pages + 1) * page,
-		2 * self->heap.total_pages * page,
+		self->heap.total + page, 2 * self->heap.total,
 		/* Page counts that an int or an unsigned int cannot hold. */
 		page << 31, (page << 31) + page, page << 32, (page << 32) + page,
 		1ULL << 63, (1ULL << 63) - 1,
@@ -77,6 +79,9 @@ HEAP_TEST(length_over_region)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
+		/* The heap core of a 32-bit kernel drops what a size_t cannot hold. */
+		if ((size_t)lens[i] != lens[i])
+			continue;
 		EXPECT_EQ(-ENOMEM, heap_alloc(self->heap.fd, lens[i]))
 			TH_LOG("length %#llx", lens[i]);
 		EXPECT_EQ(0, heap_missing(&self->heap));
@@ -87,13 +92,13 @@ HEAP_TEST(length_over_region)
 HEAP_TEST(unknown_flags)
 {
 	const struct dma_heap_allocation_data bad[] = {
-		{ .len = MIB(1), .fd_flags = O_RDWR | O_NONBLOCK },
-		{ .len = MIB(1), .fd_flags = O_RDWR | O_TRUNC },
-		{ .len = MIB(1), .fd_flags = 1U << 31 },
-		{ .len = MIB(1), .fd_flags = O_RDWR, .heap_flags = 1 },
-		{ .len = MIB(1), .fd_flags = O_RDWR, .heap_flags = 1ULL << 63 },
-		{ .len = MIB(1), .fd_flags = O_RDWR, .fd = 1 },
-		{ .len = MIB(1), .fd_flags = O_RDWR, .fd = (__u32)-1 },
+		{ .len = LEN, .fd_flags = O_RDWR | O_NONBLOCK },
+		{ .len = LEN, .fd_flags = O_RDWR | O_TRUNC },
+		{ .len = LEN, .fd_flags = 1U << 31 },
+		{ .len = LEN, .fd_flags = O_RDWR, .heap_flags = 1 },
+		{ .len = LEN, .fd_flags = O_RDWR, .heap_flags = 1ULL << 63 },
+		{ .len = LEN, .fd_flags = O_RDWR, .fd = 1 },
+		{ .len = LEN, .fd_flags = O_RDWR, .fd = (__u32)-1 },
 	};
 	int log = log_open(_metadata);
 	size_t i;
@@ -108,10 +113,10 @@ HEAP_TEST(unknown_flags)
 	EXPECT_EQ(0, log_lines(_metadata, log));
 }
 
-HEAP_TEST(length_is_rounded_up)
+HEAP_VIEW_TEST(length_is_rounded_up)
 {
 	const size_t page = self->heap.page;
-	const size_t lens[] = { 1, page - 1, page, page + 1, MIB(1) + 1 };
+	const size_t lens[] = { 1, page - 1, page, page + 1, KIB(64) + 1 };
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(lens); i++) {
@@ -129,21 +134,21 @@ HEAP_TEST(length_is_rounded_up)
 	}
 }
 
-HEAP_TEST(every_byte_is_zero)
+HEAP_VIEW_TEST(every_byte_is_zero)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
-		__u64 free_pages;
 		void *map;
 		int buf;
 
+		if (!heap_has_room(&self->heap, sizes[i]))
+			continue;
 		heap_dirty(_metadata, &self->heap, sizes[i]);
 		ASSERT_EQ(0, heap_missing(&self->heap));
 		buf = heap_alloc(self->heap.fd, sizes[i]);
 		ASSERT_GE(buf, 0);
-		ASSERT_EQ(0, area_free_pages(self->heap.area, &free_pages));
-		EXPECT_EQ(self->heap.free_pages - sizes[i] / self->heap.page, free_pages);
+		EXPECT_EQ(sizes[i], heap_taken(_metadata, &self->heap));
 
 		map = buf_map(buf, sizes[i], 0);
 		ASSERT_NE(MAP_FAILED, map);
@@ -160,8 +165,8 @@ HEAP_TEST(fd_flags)
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(access); i++) {
-		int keep = heap_alloc_flags(self->heap.fd, MIB(1), access[i]);
-		int cloexec = heap_alloc_flags(self->heap.fd, MIB(1), access[i] | O_CLOEXEC);
+		int keep = heap_alloc_flags(self->heap.fd, LEN, access[i]);
+		int cloexec = heap_alloc_flags(self->heap.fd, LEN, access[i] | O_CLOEXEC);
 
 		ASSERT_GE(keep, 0);
 		ASSERT_GE(cloexec, 0);
@@ -173,19 +178,19 @@ HEAP_TEST(fd_flags)
 }
 
 /* Android's, TI's and Rust's clients open the node so. */
-HEAP_TEST(readonly_node)
+HEAP_VIEW_TEST(readonly_node)
 {
 	int heap = heap_open(self->heap.name, O_RDONLY);
 	void *map;
 	int buf;
 
 	ASSERT_GE(heap, 0);
-	buf = heap_alloc(heap, MIB(1));
+	buf = heap_alloc(heap, LEN);
 	ASSERT_GE(buf, 0);
-	map = buf_map(buf, MIB(1), 0);
+	map = buf_map(buf, LEN, 0);
 	ASSERT_NE(MAP_FAILED, map);
-	pattern_fill(map, MIB(1), 1);
-	EXPECT_EQ(-1, pattern_differs(map, MIB(1), 1));
+	pattern_fill(map, LEN, 1);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 1));
 }
 
 /* The buffer exists already when its fd number cannot be told. */
@@ -196,7 +201,7 @@ HEAP_TEST(unwritable_argument)
 	data = mmap(NULL, self->heap.page, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, data);
-	data->len = MIB(1);
+	data->len = LEN;
 	data->fd_flags = O_RDWR;
 	ASSERT_EQ(0, mprotect(data, self->heap.page, PROT_READ));
 	EXPECT_EQ(-EFAULT, heap_ioctl_alloc(self->heap.fd, data));
@@ -215,15 +220,15 @@ HEAP_TEST(no_fd_left)
 	none_left = limit;
 	none_left.rlim_cur = next;
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &none_left));
-	EXPECT_EQ(-EMFILE, heap_alloc(self->heap.fd, MIB(1)));
+	EXPECT_EQ(-EMFILE, heap_alloc(self->heap.fd, LEN));
 	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
 	EXPECT_EQ(0, heap_missing(&self->heap));
-	EXPECT_GE(heap_alloc(self->heap.fd, MIB(1)), 0);
+	EXPECT_GE(heap_alloc(self->heap.fd, LEN), 0);
 }
 
 HEAP_TEST(full_region)
 {
-	size_t size = self->heap.total_pages * self->heap.page;
+	size_t size = self->heap.total;
 	size_t first = 0;
 	int bufs[MAX_BUFS];
 	int log = log_open(_metadata);
@@ -286,6 +291,8 @@ HEAP_TEST(buffer_is_one_extent)
 	ssize_t count;
 	bool inside = false;
 
+	if (!self->heap.area[0])
+		SKIP(return, "no CMA area, so no bitmap of one");
 	count = read_bitmap(&self->heap, before);
 	if (count == -ENOENT)
 		SKIP(return, "no %s/%s: CONFIG_CMA_DEBUGFS is not set",

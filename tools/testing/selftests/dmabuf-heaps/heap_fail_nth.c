@@ -9,7 +9,7 @@
 #include "kselftest_harness.h"
 #include "heap_test.h"
 
-#define LEN		KIB(64)
+#define LEN		KIB(16)
 #define FAIL_NTH	"/proc/self/fail-nth"
 #define MAX_NTH		2000
 
@@ -164,7 +164,7 @@ static bool begin(struct __test_metadata *_metadata, struct run *run,
 	return true;
 }
 
-HEAP_TEST(fail_alloc)
+HEAP_VIEW_TEST(fail_alloc)
 {
 	struct run run;
 
@@ -172,7 +172,7 @@ HEAP_TEST(fail_alloc)
 		EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
 }
 
-HEAP_TEST(fail_map)
+HEAP_VIEW_TEST(fail_map)
 {
 	struct run run;
 
@@ -180,7 +180,7 @@ HEAP_TEST(fail_map)
 		EXPECT_GT(walk(_metadata, &run, attempt_map, false), 0);
 }
 
-HEAP_TEST(fail_import)
+HEAP_VIEW_TEST(fail_import)
 {
 	struct run run;
 
@@ -189,7 +189,7 @@ HEAP_TEST(fail_import)
 }
 
 /* Nothing in a session needs memory, whatever is attached. */
-HEAP_TEST(fail_sync)
+HEAP_VIEW_TEST(fail_sync)
 {
 	struct run run;
 

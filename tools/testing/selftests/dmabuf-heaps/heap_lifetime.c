@@ -9,18 +9,10 @@
 #include "kselftest_harness.h"
 #include "heap_test.h"
 
-#define LEN	MIB(2)
+#define LEN	heap_len(&self->heap, MIB(2))
 #define KILLS	20
 
-static __u64 taken_pages(struct __test_metadata *_metadata, const struct heap_state *heap)
-{
-	__u64 free_pages;
-
-	ASSERT_EQ(0, area_free_pages(heap->area, &free_pages));
-	return heap->free_pages - free_pages;
-}
-
-HEAP_TEST(dup_keeps_buffer)
+HEAP_VIEW_TEST(dup_keeps_buffer)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = buf_view(_metadata, buf, LEN);
@@ -30,7 +22,7 @@ HEAP_TEST(dup_keeps_buffer)
 	pattern_fill(view, LEN, 1);
 	ASSERT_EQ(0, munmap(view, LEN));
 	ASSERT_EQ(0, close(buf));
-	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 	view = buf_view(_metadata, copy, LEN);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 1));
 	ASSERT_EQ(0, munmap(view, LEN));
@@ -38,7 +30,7 @@ HEAP_TEST(dup_keeps_buffer)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_TEST(buffer_outlives_node)
+HEAP_VIEW_TEST(buffer_outlives_node)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = buf_view(_metadata, buf, LEN);
@@ -90,7 +82,7 @@ static int receive_fd(struct __test_metadata *_metadata, int sock)
 	return fd;
 }
 
-HEAP_TEST(passed_over_socket)
+HEAP_VIEW_TEST(passed_over_socket)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = buf_view(_metadata, buf, LEN);
@@ -130,7 +122,7 @@ HEAP_TEST(left_in_socket)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sock));
 	send_fd(_metadata, sock[0], buf);
 	ASSERT_EQ(0, close(buf));
-	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 	ASSERT_EQ(0, close(sock[0]));
 	ASSERT_EQ(0, close(sock[1]));
 	EXPECT_EQ(0, heap_missing(&self->heap));
@@ -167,7 +159,8 @@ static __u64 now_ns(void)
  */
 HEAP_TEST(killed_while_allocating)
 {
-	const size_t fits = self->heap.free_pages * self->heap.page / 5 * 4 / MIB(1) * MIB(1);
+	const size_t step = 8 * self->heap.page;
+	const size_t fits = self->heap.free / 5 * 4 / step * step;
 	const size_t len = fits < MIB(128) ? fits : MIB(128);
 	__u64 duration = now_ns();
 	int buf, round;
@@ -205,7 +198,7 @@ HEAP_TEST(killed_while_allocating)
 	EXPECT_EQ(0, close(heap_take(_metadata, &self->heap, len)));
 }
 
-HEAP_TEST(killed_with_everything_open)
+HEAP_VIEW_TEST(killed_with_everything_open)
 {
 	int drm = vgem_open(_metadata);
 	int ready[2], status;
@@ -230,33 +223,42 @@ HEAP_TEST(killed_with_everything_open)
 	/* The end of file, if the child fails before it writes. */
 	ASSERT_EQ(0, close(ready[1]));
 	EXPECT_EQ(1, read(ready[0], &byte, 1));
-	EXPECT_EQ(LEN / self->heap.page, taken_pages(_metadata, &self->heap));
+	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 	ASSERT_EQ(0, kill(pid, SIGKILL));
 	status = child_status(_metadata, pid);
 	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_TEST(next_owner_sees_zeroes)
+/* A length, or as much less as it takes for so many of them to fit. */
+static size_t at_most(const struct heap_state *heap, size_t len, size_t count)
 {
+	const size_t most = heap->free / count / heap->page * heap->page;
+
+	return len < most ? len : most;
+}
+
+HEAP_VIEW_TEST(next_owner_sees_zeroes)
+{
+	const size_t len = at_most(&self->heap, MIB(1), 32);
 	int bufs[32];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
 		char *view;
 
-		bufs[i] = heap_take(_metadata, &self->heap, MIB(1));
-		view = buf_view(_metadata, bufs[i], MIB(1));
-		memset(view, 0xff, MIB(1));
-		ASSERT_EQ(0, munmap(view, MIB(1)));
+		bufs[i] = heap_take(_metadata, &self->heap, len);
+		view = buf_view(_metadata, bufs[i], len);
+		memset(view, 0xff, len);
+		ASSERT_EQ(0, munmap(view, len));
 	}
 	for (i = 0; i < ARRAY_SIZE(bufs); i++)
 		ASSERT_EQ(0, close(bufs[i]));
 	ASSERT_EQ(0, heap_missing(&self->heap));
 
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
-		bufs[i] = heap_take(_metadata, &self->heap, MIB(1));
-		EXPECT_EQ(-1, zero_differs(buf_view(_metadata, bufs[i], MIB(1)), MIB(1)))
+		bufs[i] = heap_take(_metadata, &self->heap, len);
+		EXPECT_EQ(-1, zero_differs(buf_view(_metadata, bufs[i], len), len))
 			TH_LOG("buffer %zu", i);
 	}
 }
@@ -273,7 +275,8 @@ HEAP_TEST(thousand_cycles)
 
 		if (*slot >= 0)
 			ASSERT_EQ(0, close(*slot));
-		*slot = heap_take(_metadata, &self->heap, sizes[i % ARRAY_SIZE(sizes)]);
+		*slot = heap_take(_metadata, &self->heap,
+				  at_most(&self->heap, sizes[i % ARRAY_SIZE(sizes)], 16));
 	}
 	for (i = 0; i < ARRAY_SIZE(bufs); i++)
 		ASSERT_EQ(0, close(bufs[i]));
@@ -288,7 +291,7 @@ static void allocate_and_mark(struct __test_metadata *_metadata, const struct he
 	int round;
 
 	for (round = 0; round < 60; round++) {
-		const size_t len = sizes[round % ARRAY_SIZE(sizes)];
+		const size_t len = at_most(heap, sizes[round % ARRAY_SIZE(sizes)], 8);
 		int buf = heap_take(_metadata, heap, len);
 		char *view = buf_view(_metadata, buf, len);
 
@@ -300,7 +303,7 @@ static void allocate_and_mark(struct __test_metadata *_metadata, const struct he
 	}
 }
 
-HEAP_TEST(two_processes)
+HEAP_VIEW_TEST(two_processes)
 {
 	pid_t pid = fork();
 

@@ -8,7 +8,7 @@
 #include "kselftest_harness.h"
 #include "heap_test.h"
 
-#define LEN	MIB(2)
+#define LEN	heap_len(&self->heap, MIB(2))
 
 #define START_RW	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)
 #define END_RW		(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW)
@@ -18,29 +18,29 @@ static const __u64 directions[] = {
 };
 
 /* A session of each direction; bytes written in it are there after it. */
-static void check_sessions(struct __test_metadata *_metadata, int buf, void *map)
+static void check_sessions(struct __test_metadata *_metadata, int buf, void *map, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(directions); i++) {
 		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | directions[i]));
 		if (map)
-			pattern_fill(map, LEN, i);
+			pattern_fill(map, len, i);
 		EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | directions[i]));
 		if (map)
-			EXPECT_EQ(-1, pattern_differs(map, LEN, i));
+			EXPECT_EQ(-1, pattern_differs(map, len, i));
 	}
 }
 
-HEAP_TEST(without_device)
+HEAP_VIEW_TEST(without_device)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
-	check_sessions(_metadata, buf, NULL);
-	check_sessions(_metadata, buf, buf_view(_metadata, buf, LEN));
+	check_sessions(_metadata, buf, NULL, LEN);
+	check_sessions(_metadata, buf, buf_view(_metadata, buf, LEN), LEN);
 }
 
-HEAP_TEST(with_devices)
+HEAP_VIEW_TEST(with_devices)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	void *map = buf_view(_metadata, buf, LEN);
@@ -53,18 +53,18 @@ HEAP_TEST(with_devices)
 		pattern_fill(map, LEN, 100 + i);
 		ASSERT_EQ(0, drm_import(drm[i], buf, &handle[i]));
 		EXPECT_EQ(-1, pattern_differs(map, LEN, 100 + i));
-		check_sessions(_metadata, buf, map);
+		check_sessions(_metadata, buf, map, LEN);
 	}
 	for (i = 0; i < ARRAY_SIZE(drm); i++) {
 		pattern_fill(map, LEN, 200 + i);
 		ASSERT_EQ(0, drm_close_handle(drm[i], handle[i]));
 		EXPECT_EQ(-1, pattern_differs(map, LEN, 200 + i));
-		check_sessions(_metadata, buf, map);
+		check_sessions(_metadata, buf, map, LEN);
 	}
 }
 
 /* A device comes and goes in the middle of a session. */
-HEAP_TEST(device_within_session)
+HEAP_VIEW_TEST(device_within_session)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	void *map = buf_view(_metadata, buf, LEN);
@@ -100,7 +100,7 @@ HEAP_TEST(wrong_flags)
 }
 
 /* Programs end what they never began, and begin twice. */
-HEAP_TEST(unpaired)
+HEAP_VIEW_TEST(unpaired)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	void *map = buf_view(_metadata, buf, LEN);
@@ -127,21 +127,22 @@ HEAP_TEST(unpaired)
 }
 
 /* Each process has sessions of its own and writes a half of its own. */
-static void work_on_half(struct __test_metadata *_metadata, int buf, char *half, __u64 seed)
+static void work_on_half(struct __test_metadata *_metadata, int buf, char *half, size_t len,
+			 __u64 seed)
 {
 	int round;
 
 	for (round = 0; round < 25; round++) {
 		ASSERT_EQ(0, buf_sync(buf, START_RW));
-		pattern_fill(half, LEN / 2, seed + round);
+		pattern_fill(half, len, seed + round);
 		ASSERT_EQ(0, buf_sync(buf, END_RW));
 		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ));
-		ASSERT_EQ(-1, pattern_differs(half, LEN / 2, seed + round));
+		ASSERT_EQ(-1, pattern_differs(half, len, seed + round));
 		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ));
 	}
 }
 
-HEAP_TEST(two_processes)
+HEAP_VIEW_TEST(two_processes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *map = buf_view(_metadata, buf, LEN);
@@ -153,16 +154,33 @@ HEAP_TEST(two_processes)
 	pid = fork();
 	ASSERT_GE(pid, 0);
 	if (!pid) {
-		work_on_half(_metadata, buf, map + LEN / 2, 2000);
+		work_on_half(_metadata, buf, map + LEN / 2, LEN / 2, 2000);
 		_exit(0);
 	}
-	work_on_half(_metadata, buf, map, 1000);
+	work_on_half(_metadata, buf, map, LEN / 2, 1000);
 	EXPECT_EQ(0, child_status(_metadata, pid));
 }
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TO_DEVICE	"dma_sync_single_for_device"
 #define TO_CPU		"dma_sync_single_for_cpu"
+#define MAP		"dma_map_phys"
+
+static void trace_maintenance(struct __test_metadata *_metadata, const char *on)
+{
+	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", on);
+	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", on);
+	write_setting(_metadata, TRACEFS "events/dma/" MAP "/enable", on);
+}
+
+/* Whether a line is of this event, on the device of this heap. */
+static bool is_event(const char *line, const char *event, const char *heap)
+{
+	char text[NAME_MAX + 64];
+
+	snprintf(text, sizeof(text), " %s: %s ", event, heap);
+	return strstr(line, text);
+}
 
 /* Passes of cache maintenance over this heap's buffers since the last call. */
 static void count_passes(struct __test_metadata *_metadata, const char *heap, int *clean,
@@ -176,10 +194,9 @@ static void count_passes(struct __test_metadata *_metadata, const char *heap, in
 	*clean = 0;
 	*invalidate = 0;
 	while (fgets(line, sizeof(line), trace)) {
-		if (!strstr(line, heap))
-			continue;
-		*clean += !!strstr(line, TO_DEVICE ":");
-		*invalidate += !!strstr(line, TO_CPU ":");
+		*clean += is_event(line, TO_DEVICE, heap);
+		*clean += is_event(line, MAP, heap) && !strstr(line, "SKIP_CPU_SYNC");
+		*invalidate += is_event(line, TO_CPU, heap);
 	}
 	fclose(trace);
 	write_setting(_metadata, TRACEFS "trace", "\n");
@@ -203,13 +220,15 @@ static void check_passes(struct __test_metadata *_metadata, const struct heap_st
  * QEMU has no caches, so a pass that was forgotten shows in no byte; the trace
  * events of the DMA API show it, on the heap's own device.
  */
-HEAP_TEST(passes_are_counted)
+HEAP_VIEW_TEST(passes_are_counted)
 {
-	int buf = heap_take(_metadata, &self->heap, LEN);
 	struct heap_state *heap = &self->heap;
+	int buf;
 
-	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "1");
-	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", "1");
+	if (!heap->cached)
+		SKIP(return, "CPU views are write-combined");
+	buf = heap_take(_metadata, heap, LEN);
+	trace_maintenance(_metadata, "1");
 
 	/* A buffer is born with lines that memory lacks: cleaned once. */
 	check_passes(_metadata, heap, buf, START_RW, 1, 1);
@@ -228,8 +247,29 @@ HEAP_TEST(passes_are_counted)
 	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0, 0);
 	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 1, 0);
 
-	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "0");
-	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", "0");
+	trace_maintenance(_metadata, "0");
+}
+
+/* Zeroes of a twin are written out once, before it is handed over, and then never. */
+HEAP_VIEW_TEST(uncached_needs_no_pass)
+{
+	struct heap_state *heap = &self->heap;
+	int buf, clean, invalidate;
+
+	if (heap->cached)
+		SKIP(return, "CPU views are cached");
+	trace_maintenance(_metadata, "1");
+	count_passes(_metadata, heap->name, &clean, &invalidate);
+	buf = heap_take(_metadata, heap, LEN);
+	count_passes(_metadata, heap->name, &clean, &invalidate);
+	/* What is not in the linear map was never in a cache. */
+	EXPECT_EQ(heap->area[0] ? 1 : 0, clean);
+	EXPECT_EQ(0, invalidate);
+
+	memset(buf_view(_metadata, buf, LEN), 0xff, LEN);
+	check_passes(_metadata, heap, buf, START_RW, 0, 0);
+	check_passes(_metadata, heap, buf, END_RW, 0, 0);
+	trace_maintenance(_metadata, "0");
 }
 
 TEST_HARNESS_MAIN

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests and the demo of the contiguous DMA-BUF heaps share: opening a
- * heap, its ioctls, the CMA area behind it and how much of that is free, byte
- * patterns, and DRM devices. Calls that can fail return -errno.
+ * What the tests and the demo of the DMA-BUF heaps share: opening a heap, its
+ * ioctls, the region behind it and how much of that is free, byte patterns, and
+ * DRM devices. Calls that can fail return -errno.
  *
  * A test includes kselftest_harness.h first and then also gets the fixture of
- * its stage, `heap`, with one variant per heap. The teardown runs in the parent
- * when the test's process is gone: whatever a test did, the free pages of the
- * heap's area must be exactly as before. A program that takes its heap from
- * elsewhere defines HEAP_OWN_FIXTURE before.
+ * its stage, `heap`, with one variant for each heap of this machine. The
+ * teardown runs in the parent when the test's process is gone: whatever a test
+ * did, what is free of the heap must be exactly as before. A program that takes
+ * its heap from elsewhere defines HEAP_OWN_FIXTURE before.
  */
 #ifndef HEAP_TEST_H
 #define HEAP_TEST_H
@@ -39,7 +39,7 @@
 #include <xf86drm.h>
 
 #define HEAP_DIR	"/dev/dma_heap"
-#define HEAP_SUFFIX	"-contiguous"
+#define HEAP_DEBUGFS	"/sys/kernel/debug/dma_heap"
 #define CMA_SYSFS	"/sys/kernel/mm/cma"
 #define CMA_DEBUGFS	"/sys/kernel/debug/cma"
 #define DT_CMA_DEFAULT	"/proc/device-tree/reserved-memory/*/linux,cma-default"
@@ -133,61 +133,102 @@ static inline int dt_default_area(char *area, size_t size)
 	return 0;
 }
 
-/*
- * The CMA area of a heap: <region>-contiguous lives in <region>. The default
- * area carries a name of its own: "reserved" when it came from the kernel
- * command line or configuration, else that of its device tree node.
- */
-static inline int heap_area(const char *heap, char *area, size_t size)
+static inline bool ends_with(const char *text, const char *end)
 {
-	size_t len = strlen(heap);
+	size_t len = strlen(text), end_len = strlen(end);
 
-	if (len <= strlen(HEAP_SUFFIX) ||
-	    strcmp(heap + len - strlen(HEAP_SUFFIX), HEAP_SUFFIX))
-		return -ENOENT;
-	len -= strlen(HEAP_SUFFIX);
+	return len > end_len && !strcmp(text + len - end_len, end);
+}
 
-	if (len != strlen("default") || strncmp(heap, "default", len)) {
-		snprintf(area, size, "%.*s", (int)len, heap);
-		return 0;
-	}
-	if (access(CMA_SYSFS "/reserved", F_OK))
-		return dt_default_area(area, size);
-	snprintf(area, size, "reserved");
+/*
+ * Whether the name is one that our heaps have, and how long its region is:
+ * <region>-contiguous, <region>-contiguous-uncached, <region>-protected.
+ */
+static inline size_t heap_region_len(const char *heap)
+{
+	static const char *const ends[] = {
+		"-contiguous", "-contiguous-uncached", "-protected", NULL
+	};
+	const char *const *end;
+
+	for (end = ends; *end; end++)
+		if (ends_with(heap, *end))
+			return strlen(heap) - strlen(*end);
 	return 0;
 }
 
-static inline int area_free_pages(const char *area, __u64 *pages)
+/*
+ * The CMA area of a heap has the region's name. The default area carries a name
+ * of its own: "reserved" when it came from the kernel command line or
+ * configuration, else that of its device tree node. -ENOENT: no CMA area.
+ */
+static inline int heap_area(const char *heap, char *area, size_t size)
 {
-	return read_number(pages, CMA_SYSFS "/%s/available_pages", area);
+	char path[PATH_MAX];
+
+	snprintf(area, size, "%.*s", (int)heap_region_len(heap), heap);
+	if (!strcmp(area, "default")) {
+		if (access(CMA_SYSFS "/reserved", F_OK))
+			return dt_default_area(area, size);
+		snprintf(area, size, "reserved");
+	}
+	snprintf(path, sizeof(path), CMA_SYSFS "/%s", area);
+	return access(path, F_OK) ? -ENOENT : 0;
 }
 
-static inline int area_total_pages(const char *area, __u64 *pages)
+/* What is free of a heap's region, in bytes. */
+static inline int heap_free(const char *heap, __u64 *bytes)
 {
-	return read_number(pages, CMA_SYSFS "/%s/total_pages", area);
+	char area[NAME_MAX + 1];
+	int ret = heap_area(heap, area, sizeof(area));
+
+	if (ret)
+		return read_number(bytes, HEAP_DEBUGFS "/%s/free", heap);
+	ret = read_number(bytes, CMA_SYSFS "/%s/available_pages", area);
+	*bytes *= page_size();
+	return ret;
 }
 
-static inline int area_base_pfn(const char *area, __u64 *pfn)
+static inline int heap_size(const char *heap, __u64 *bytes)
 {
-	return read_number(pfn, CMA_DEBUGFS "/%s/ranges/0/base_pfn", area);
+	char area[NAME_MAX + 1];
+	int ret = heap_area(heap, area, sizeof(area));
+
+	if (ret)
+		return read_number(bytes, HEAP_DEBUGFS "/%s/size", heap);
+	ret = read_number(bytes, CMA_SYSFS "/%s/total_pages", area);
+	*bytes *= page_size();
+	return ret;
+}
+
+static inline int heap_base(const char *heap, __u64 *base)
+{
+	char area[NAME_MAX + 1];
+	int ret = heap_area(heap, area, sizeof(area));
+
+	if (ret)
+		return read_number(base, HEAP_DEBUGFS "/%s/base", heap);
+	ret = read_number(base, CMA_DEBUGFS "/%s/ranges/0/base_pfn", area);
+	*base *= page_size();
+	return ret;
 }
 
 /*
- * Free pages once they are as expected, or after five seconds: the last
+ * What is free once that is as expected, or after five seconds: the last
  * reference to a buffer can be dropped by a kernel thread.
  */
-static inline __u64 area_free_settled(const char *area, __u64 expected)
+static inline __u64 heap_free_settled(const char *heap, __u64 expected)
 {
 	const struct timespec pause = { .tv_nsec = 10 * 1000 * 1000 };
-	__u64 pages = 0;
+	__u64 bytes = 0;
 	int i;
 
 	for (i = 0; i < 500; i++) {
-		if (!area_free_pages(area, &pages) && pages == expected)
+		if (!heap_free(heap, &bytes) && bytes == expected)
 			break;
 		nanosleep(&pause, NULL);
 	}
-	return pages;
+	return bytes;
 }
 
 static inline __u64 pattern_word(size_t index, __u64 seed)
@@ -298,14 +339,16 @@ static inline int drm_map_offset(int drm, __u32 handle)
 /* The heap under test; fd belongs to the test's process. */
 struct heap_state {
 	char name[NAME_MAX + 1];
-	char area[NAME_MAX + 1];
-	__u64 total_pages;
-	__u64 free_pages;
+	char area[NAME_MAX + 1];	/* its CMA area, or empty */
+	bool cached;			/* what CPUs see it through */
+	bool is_protected;		/* CPUs see nothing of it */
+	__u64 total;			/* bytes */
+	__u64 free;			/* bytes, when the test began */
 	size_t page;
 	int fd;
 };
 
-/* DMABUF_HEAPS, a list of names, selects heaps; without it all must be there. */
+/* DMABUF_HEAPS, a list of names, selects heaps of this machine; without it, all. */
 static inline bool heap_selected(const char *name)
 {
 	const char *list = getenv("DMABUF_HEAPS");
@@ -327,31 +370,56 @@ static inline bool heap_selected(const char *name)
 static inline void heap_begin(struct __test_metadata *_metadata, struct heap_state *heap,
 			      const char *name)
 {
-	if (!heap_selected(name))
-		SKIP(return, "%s is not in DMABUF_HEAPS", name);
-
 	snprintf(heap->name, sizeof(heap->name), "%s", name);
 	heap->page = page_size();
 	heap->fd = heap_open(name, O_RDWR);
 	ASSERT_GE(heap->fd, 0)
 		TH_LOG("%s/%s: %s", HEAP_DIR, name, strerror(-heap->fd));
-	ASSERT_EQ(0, heap_area(name, heap->area, sizeof(heap->area)))
-		TH_LOG("no CMA area is known for %s", name);
-	ASSERT_EQ(0, area_total_pages(heap->area, &heap->total_pages))
-		TH_LOG("no %s/%s: is CONFIG_CMA_SYSFS set?", CMA_SYSFS, heap->area);
-	ASSERT_EQ(0, area_free_pages(heap->area, &heap->free_pages));
+	if (heap_area(name, heap->area, sizeof(heap->area)))
+		heap->area[0] = '\0';
+	heap->is_protected = ends_with(name, "-protected");
+	heap->cached = heap->area[0] && ends_with(name, "-contiguous");
+	ASSERT_EQ(0, heap_size(name, &heap->total))
+		TH_LOG("how large %s is: CONFIG_CMA_SYSFS and CONFIG_DEBUG_FS?", name);
+	ASSERT_EQ(0, heap_free(name, &heap->free));
 }
 
 static inline void heap_end(struct __test_metadata *_metadata, struct heap_state *heap)
 {
-	EXPECT_EQ(heap->free_pages, area_free_settled(heap->area, heap->free_pages))
-		TH_LOG("free pages of %s are not as before the test", heap->area);
+	EXPECT_EQ(heap->free, heap_free_settled(heap->name, heap->free))
+		TH_LOG("what is free of %s is not as before the test", heap->name);
 }
 
-/* Pages that are missing, while the test still runs: 0 when all came back. */
+/* Bytes that are missing, while the test still runs: 0 when all came back. */
 static inline __s64 heap_missing(const struct heap_state *heap)
 {
-	return heap->free_pages - area_free_settled(heap->area, heap->free_pages);
+	return heap->free - heap_free_settled(heap->name, heap->free);
+}
+
+/* Bytes that are taken, now. */
+static inline __u64 heap_taken(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	__u64 bytes;
+
+	ASSERT_EQ(0, heap_free(heap->name, &bytes));
+	return heap->free - bytes;
+}
+
+/*
+ * A length to test with: the one that is wanted, or, where the region is small,
+ * less: so that four of them fit, and an eighth of it is whole pages.
+ */
+static inline size_t heap_len(const struct heap_state *heap, size_t want)
+{
+	const size_t step = 8 * heap->page, most = heap->total / 4 / step * step;
+
+	return want < most ? want : most;
+}
+
+/* Whether a buffer of this length, alone, is one that the region has room for. */
+static inline bool heap_has_room(const struct heap_state *heap, size_t len)
+{
+	return len <= heap->total / 8 * 5;
 }
 
 /* A buffer and a view of all of it, from calls that must not fail. */
@@ -434,6 +502,20 @@ static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bo
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* Nothing that a CPU does with a protected buffer is possible. */
+static inline void check_no_view(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	int buf = heap_take(_metadata, heap, heap->page);
+
+	ASSERT_EQ(MAP_FAILED, buf_map(buf, heap->page, 0));
+	ASSERT_EQ(EACCES, errno);
+	ASSERT_EQ(MAP_FAILED, mmap(NULL, heap->page, PROT_READ, MAP_SHARED, buf, 0));
+	ASSERT_EQ(EACCES, errno);
+	ASSERT_EQ(-EACCES, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	ASSERT_EQ(-EACCES, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	ASSERT_EQ(0, close(buf));
+}
+
 #ifndef HEAP_OWN_FIXTURE
 
 FIXTURE(heap)
@@ -448,29 +530,61 @@ FIXTURE_VARIANT(heap)
 
 FIXTURE_SETUP(heap)
 {
+	/* The harness has no variant to offer when there was no heap. */
+	ASSERT_NE(NULL, variant)
+		TH_LOG("no heap to test in %s: are the modules loaded?", HEAP_DIR);
 	heap_begin(_metadata, &self->heap, variant->name);
 }
 
 FIXTURE_TEARDOWN_PARENT(heap)
 {
-	heap_end(_metadata, &self->heap);
+	if (variant)
+		heap_end(_metadata, &self->heap);
 }
 
-/* The one list of the heaps that are tested. */
-FIXTURE_VARIANT_ADD(heap, default_contiguous) {
-	.name = "default-contiguous",
-};
+static inline int heap_is_tested(const struct dirent *entry)
+{
+	return entry->d_type == DT_CHR && heap_region_len(entry->d_name) &&
+	       heap_selected(entry->d_name);
+}
 
-FIXTURE_VARIANT_ADD(heap, memory_42000000_contiguous) {
-	.name = "memory@42000000-contiguous",
-};
+/*
+ * One variant for each heap, as FIXTURE_VARIANT_ADD() adds one that is known when
+ * this is compiled. Names with an underscore in front are the harness's.
+ */
+static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(void)
+{
+	struct dirent **entries;
+	int i, count = scandir(HEAP_DIR, &entries, heap_is_tested, alphasort);
 
-FIXTURE_VARIANT_ADD(heap, video_50000000_contiguous) {
-	.name = "video@50000000-contiguous",
-};
+	for (i = 0; i < count; i++) {
+		struct __fixture_variant_metadata *object = calloc(1, sizeof(*object));
+		struct _fixture_variant_heap *variant = calloc(1, sizeof(*variant));
 
-/* A test of every heap in the list. */
+		variant->name = entries[i]->d_name;
+		object->name = variant->name;
+		object->data = variant;
+		__register_fixture_variant(&_heap_fixture_object, object);
+	}
+}
+
+/* A test of every heap. */
 #define HEAP_TEST(test)		TEST_F_TIMEOUT(heap, test, HEAP_TEST_TIMEOUT)
+
+/* A test of every heap whose buffers a CPU may look at. */
+#define HEAP_VIEW_TEST(test)							\
+	static void test##_with_view(struct __test_metadata *_metadata,		\
+				     struct _test_data_heap *self);			\
+	HEAP_TEST(test)								\
+	{									\
+		if (self->heap.is_protected) {					\
+			check_no_view(_metadata, &self->heap);			\
+			SKIP(return, "no CPU sees a protected buffer");		\
+		}								\
+		test##_with_view(_metadata, self);				\
+	}									\
+	static void test##_with_view(struct __test_metadata *_metadata,		\
+				     struct _test_data_heap *self)
 
 #endif /* HEAP_OWN_FIXTURE */
 #endif /* __KSELFTEST_HARNESS_H */
