@@ -139,3 +139,23 @@ apt_in()
 	export APT_CONFIG=$dir/apt.conf
 	apt-get update --error-on=any
 }
+
+# unpack SUITE ARCH ROOT PACKAGE...: the packages, and all that they need, below
+# ROOT. The machine knows nothing of them.
+unpack()
+{
+	local suite=$1 arch=$2 root=$3 deb
+	shift 3
+	rm -rf "$root"
+	mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
+	# One tree, as on an installed system, also for packages that still say /lib.
+	ln -s usr/bin usr/sbin usr/lib usr/lib64 "$root"
+	apt_in "$suite" "$arch" || return 1
+	rm -f "$CACHE/apt/$suite-$arch/archives"/*.deb
+	apt-get install -y --download-only "$@" || return 1
+	for deb in "$CACHE/apt/$suite-$arch/archives"/*.deb; do
+		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink \
+			--exclude='./usr/share/doc' --exclude='./usr/share/man' || return 1
+	done
+	rm -f "$CACHE/apt/$suite-$arch/archives"/*.deb
+}
