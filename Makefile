@@ -73,7 +73,7 @@ help:
 	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
 	@echo '  check            every test, on a release and on a debug kernel'
-	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, shellcheck'
+	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, dt-validate, shellcheck'
 	@echo
 	@echo 'Build it for a kernel:'
 	@echo '  all              modules and dtbs (the default)'
