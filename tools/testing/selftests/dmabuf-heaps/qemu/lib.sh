@@ -75,6 +75,16 @@ only_one()
 	}
 }
 
+# The architecture, as the kernel calls it, of a board.
+arch_of()
+{
+	case $1 in
+	virt | imx8mp-evk) echo arm64 ;;
+	mcimx7d-sabre) echo arm ;;
+	*) die "no board $1: there are virt, imx8mp-evk and mcimx7d-sabre" ;;
+	esac
+}
+
 # The compiler's prefix: the caller's, or that of Debian's cross compiler.
 cross_compile()
 {
@@ -101,17 +111,22 @@ mirror()
 
 # apt_in SUITE ARCH: makes the private apt state for one suite and architecture
 # and exports APT_CONFIG, so that plain apt commands work in it; of packages, or
-# of sources with APT_SOURCES=deb-src. Fails when the mirror has no such suite.
+# of sources with APT_SOURCES=deb-src. With APT_HOST=y the machine's own suite
+# is in it too, and what is installed counts as installed. Fails when the mirror
+# has no such suite.
 apt_in()
 {
-	local suite=$1 arch=$2 uri dir
+	local suite=$1 arch=$2 uri dir s
 	uri=$(unset APT_CONFIG; mirror)
 	[ -n "$uri" ] || die "apt knows no mirror of $(codename) here: run apt-get update, look at its sources, or give a kernel tree in KSRC"
-	dir=$CACHE/apt/$suite-$arch${APT_SOURCES:+-source}
+	dir=$CACHE/apt/$suite-$arch${APT_SOURCES:+-source}${APT_HOST:+-host}
 	mkdir -p "$dir"/{lists,archives}/partial "$dir/empty"
 	: >"$dir/status"
-	printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
-		"${APT_SOURCES:-deb}" "$uri" "$suite" >"$dir/sources.list"
+	[ -z "${APT_HOST:-}" ] || cp /var/lib/dpkg/status "$dir/status"
+	for s in $suite ${APT_HOST:+$(codename)}; do
+		printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
+			"${APT_SOURCES:-deb}" "$uri" "$s"
+	done >"$dir/sources.list"
 	{
 		(unset APT_CONFIG; apt-config dump) | grep '^Acquire::' || true
 		cat <<-END
