@@ -85,10 +85,24 @@ arch_of()
 	esac
 }
 
-# The compiler's prefix: the caller's, or that of Debian's cross compiler.
+# The same architecture as Debian calls it.
+debian_arch()
+{
+	case $1 in
+	arm) echo armhf ;;
+	*) echo "$1" ;;
+	esac
+}
+
+# cross_compile ARCH: the compiler's prefix, the caller's or that of Debian's
+# cross compiler. The 32-bit one has the name it has in the kernel, so that both
+# can be in one environment.
 cross_compile()
 {
-	echo "${CROSS_COMPILE-$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-)}"
+	case $1 in
+	arm) echo "${CROSS_COMPILE_COMPAT-arm-linux-gnueabihf-}" ;;
+	*) echo "${CROSS_COMPILE-$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-)}" ;;
+	esac
 }
 
 is_debian()
