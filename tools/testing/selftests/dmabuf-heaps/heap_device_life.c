@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A real device comes and goes: two of them at once, one that outlives the fd,
+ * the process or the wait for it, and one that is pulled out.
+ */
+#include "heap_device.h"
+
+#define EDU_TIMEOUT	"/sys/module/edu_dma/parameters/timeout_ms"
+#define EDU_SYSFS	"/sys/bus/pci/drivers/edu_dma/0000:*/"
+
+/* Two writers work on one memory; of two copies one is refused. */
+HEAP_TEST(two_writers)
+{
+	int first = device_open(_metadata, &self->heap), second = device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, KIB(4));
+	const bool bounces = device_flags(_metadata, first) & EDU_DMA_BOUNCES;
+	int buf = heap_take(_metadata, &self->heap, len);
+
+	ASSERT_EQ(0, device_import(first, buf, EDU_RW));
+	if (bounces) {
+		ASSERT_EQ(-EBUSY, device_import(second, buf, EDU_RW));
+		ASSERT_EQ(0, device_release(first));
+		ASSERT_EQ(0, device_import(second, buf, EDU_RW));
+		return;
+	}
+	ASSERT_EQ(0, device_import(second, buf, EDU_RW));
+	device_writes_pattern(_metadata, first, len, 9);
+	expect_device_sees(_metadata, second, len, 9);
+	device_writes_pattern(_metadata, second, len, 10);
+	expect_device_sees(_metadata, first, len, 10);
+}
+
+/* The device has the memory after the last fd is closed, and then gives it up. */
+HEAP_VIEW_TEST(import_outlives_fd)
+{
+	int dev = device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, LEN);
+	int buf = heap_take(_metadata, &self->heap, len);
+	char *view = buf_view(_metadata, buf, len);
+
+	pattern_fill(view, len, 11);
+	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
+	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, close(buf));
+	expect_device_sees(_metadata, dev, len, 11);
+	ASSERT_NE(0, heap_missing(&self->heap));
+	ASSERT_EQ(0, close(dev));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+static void transfer_for_ever(struct __test_metadata *_metadata, int dev, int buf, size_t len,
+			      int ready)
+{
+	char bytes[LEN] = {};
+
+	ASSERT_LE(len, sizeof(bytes));
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	ASSERT_EQ(1, write(ready, "", 1));
+	for (;;)
+		ASSERT_EQ(0, device_writes(dev, 0, bytes, len));
+}
+
+/* SIGKILL while the device works on the buffer. */
+HEAP_TEST(killed_while_device_writes)
+{
+	const size_t len = buffer_len(&self->heap, 1, LEN);
+	int dev = device_open(_metadata, &self->heap);
+	int ready[2], status;
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		transfer_for_ever(_metadata, dev, heap_take(_metadata, &self->heap, len), len,
+				  ready[1]);
+	ASSERT_EQ(0, close(dev));
+	ASSERT_EQ(0, close(ready[1]));
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	usleep(150 * 1000);
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	status = child_status(_metadata, pid);
+	ASSERT_TRUE(WIFSIGNALED(status));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* A file of the card in sysfs. */
+static int device_file(struct __test_metadata *_metadata, const char *pattern, int access)
+{
+	glob_t found;
+	int fd;
+
+	ASSERT_EQ(0, glob(pattern, 0, NULL, &found));
+	fd = open(found.gl_pathv[0], access | O_CLOEXEC);
+	globfree(&found);
+	ASSERT_GE(fd, 0)
+		TH_LOG("%s: %s", pattern, strerror(errno));
+	return fd;
+}
+
+/* Whether the card may use the bus, as its PCI command register says. */
+static bool device_is_bus_master(struct __test_metadata *_metadata)
+{
+	int fd = device_file(_metadata, EDU_SYSFS "config", O_RDONLY);
+	unsigned char config[6];
+
+	ASSERT_EQ(sizeof(config), read(fd, config, sizeof(config)));
+	ASSERT_EQ(0, close(fd));
+	return config[4] & 4;
+}
+
+/* A card that is too slow is cut off: it may not touch the buffer later. */
+HEAP_VIEW_TEST(device_too_slow)
+{
+	int dev = device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, KIB(4));
+	int buf = heap_take(_metadata, &self->heap, len);
+	__u64 bytes[LEN / sizeof(__u64)] = {};
+
+	ASSERT_LE(len, sizeof(bytes));
+	pattern_fill(buf_view(_metadata, buf, len), len, 12);
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	write_setting(_metadata, EDU_TIMEOUT, "10");
+	EXPECT_EQ(-ETIMEDOUT, device_writes(dev, 0, bytes, len));
+	write_setting(_metadata, EDU_TIMEOUT, "5000");
+	EXPECT_FALSE(device_is_bus_master(_metadata));
+	expect_device_sees(_metadata, dev, len, 12);
+}
+
+/* The card is pulled while it has the buffer; what it wrote stays. */
+HEAP_VIEW_TEST(device_unplugged)
+{
+	int dev = device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, LEN);
+	int buf = heap_take(_metadata, &self->heap, len);
+	char *view = buf_view(_metadata, buf, len);
+	int unplug;
+
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	device_writes_pattern(_metadata, dev, len, 14);
+	unplug = device_file(_metadata, EDU_SYSFS "remove", O_WRONLY);
+	ASSERT_EQ(1, write(unplug, "1", 1));
+	ASSERT_EQ(0, close(unplug));
+	EXPECT_EQ(-ENODEV, device_release(dev));
+	EXPECT_EQ(-1, pattern_differs(view, len, 14));
+	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, close(buf));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+
+	write_setting(_metadata, "/sys/bus/pci/rescan", "1");
+	ASSERT_EQ(0, access(EDU, F_OK))
+		TH_LOG("the card did not come back");
+}
+
+HEAP_TEST(device_refuses)
+{
+	int dev = device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, self->heap.page);
+	int buf = heap_take(_metadata, &self->heap, len);
+	char bytes[8];
+
+	EXPECT_EQ(-ENXIO, device_reads(dev, 0, bytes, 8));
+	EXPECT_EQ(-EBADF, device_import(dev, -1, EDU_RW));
+	EXPECT_EQ(-EINVAL, device_import(dev, dev, EDU_RW));
+	EXPECT_EQ(-EINVAL, device_import(dev, buf, 0));
+	EXPECT_EQ(-EINVAL, device_import(dev, buf, EDU_RW + 1));
+	EXPECT_EQ(-EINVAL, device_import_masked(dev, buf, EDU_RW, 65));
+
+	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
+	EXPECT_EQ(-EBUSY, device_import(dev, buf, EDU_DMA_READS));
+	EXPECT_EQ(-EACCES, device_writes(dev, 0, bytes, 8));
+	EXPECT_EQ(-EINVAL, device_reads(dev, len - 7, bytes, 8));
+	EXPECT_EQ(-EINVAL, device_reads(dev, SIZE_MAX, bytes, 8));
+	EXPECT_EQ(-EFAULT, device_reads(dev, 0, NULL, 8));
+	EXPECT_EQ(0, device_reads(dev, len - 8, bytes, 8));
+	ASSERT_EQ(0, device_release(dev));
+	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_WRITES));
+	EXPECT_EQ(-EACCES, device_reads(dev, 0, bytes, 8));
+}
+
+TEST_HARNESS_MAIN
