@@ -7,6 +7,9 @@
  * playback. Its buffers are for devices only; the CPUs never touch or map them,
  * and it is for whoever keeps the firewall to clear them.
  *
+ * Linux cannot tell a region that nobody uses from one that only the board's
+ * firmware knows of; who loads this module has looked, or names what to skip.
+ *
  * Heaps live for ever, because the heap core cannot remove one; so this module
  * cannot be unloaded.
  */
@@ -32,6 +35,11 @@ static unsigned int regions_count;
 module_param_array(regions, charp, &regions_count, 0444);
 MODULE_PARM_DESC(regions, "no-map nodes to make heaps of although a device claims them, or although they are no shared-dma-pool: names such as dsp@94300000, separated by commas");
 
+static char *skip[CARVEOUT_HEAP_NAMES];
+static unsigned int skip_count;
+module_param_array(skip, charp, &skip_count, 0444);
+MODULE_PARM_DESC(skip, "no-map nodes to make no heaps of, although no device claims them: names, separated by commas; for what the board's firmware keeps there");
+
 static char *protected[CARVEOUT_HEAP_NAMES];
 static unsigned int protected_count;
 module_param_array(protected, charp, &protected_count, 0444);
@@ -41,6 +49,7 @@ static const struct dma_buf_ops carveout_heap_buf_ops = {
 	.attach = heap_phys_attach,
 	.map_dma_buf = heap_phys_map_dma_buf,
 	.unmap_dma_buf = heap_phys_unmap_dma_buf,
+	.end_cpu_access = heap_mmap_uncached_end,
 	.mmap = heap_mmap_uncached,
 	.vmap = heap_phys_vmap,
 	.vunmap = heap_phys_vunmap,
@@ -79,7 +88,7 @@ static const struct heap_phys carveout_heap_protected __initconst = {
 	.owner = THIS_MODULE,
 };
 
-static bool __init carveout_heap_is_in(const char *node, char **names, unsigned int count)
+static bool __init carveout_heap_is_among(const char *node, char **names, unsigned int count)
 {
 	unsigned int i;
 
@@ -91,8 +100,8 @@ static bool __init carveout_heap_is_in(const char *node, char **names, unsigned 
 
 static bool __init carveout_heap_named(const char *node)
 {
-	return carveout_heap_is_in(node, regions, regions_count) ||
-	       carveout_heap_is_in(node, protected, protected_count);
+	return carveout_heap_is_among(node, regions, regions_count) ||
+	       carveout_heap_is_among(node, protected, protected_count);
 }
 
 static void __init carveout_heap_check_names(const char *param, char **names,
@@ -108,10 +117,11 @@ static void __init carveout_heap_check_names(const char *param, char **names,
 
 static int __init carveout_heap_add(const struct heap_region *region)
 {
-	bool shut = carveout_heap_is_in(region->name, protected, protected_count);
 	const char *name;
 
-	if (shut)
+	if (carveout_heap_is_among(region->name, skip, skip_count))
+		return -ECANCELED;
+	if (carveout_heap_is_among(region->name, protected, protected_count))
 		name = heap_phys_create(region, "protected", &carveout_heap_protected);
 	else
 		name = heap_phys_create(region, "contiguous", &carveout_heap);
@@ -128,6 +138,7 @@ static int __init carveout_heap_init(void)
 {
 	carveout_heap_check_names("regions", regions, regions_count);
 	carveout_heap_check_names("protected", protected, protected_count);
+	carveout_heap_check_names("skip", skip, skip_count);
 	heap_region_visit_carveouts(carveout_heap_add, carveout_heap_named);
 	return 0;
 }

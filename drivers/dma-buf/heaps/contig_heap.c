@@ -76,8 +76,9 @@ static unsigned int contig_heap_align(size_t size)
 	return min(get_order(size), get_order(SZ_2M));
 }
 
-/* Takes an extent of zeroes; undone with contig_heap_put(). */
-static int contig_heap_get(struct contig_heap *heap, struct heap_buffer *buffer, size_t size)
+/* Takes an extent of zeroes, also in memory when @dev says so; see contig_heap_put(). */
+static int contig_heap_get(struct contig_heap *heap, struct heap_buffer *buffer, size_t size,
+			   struct device *dev)
 {
 	struct page *pages;
 	int ret;
@@ -87,7 +88,7 @@ static int contig_heap_get(struct contig_heap *heap, struct heap_buffer *buffer,
 		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
 	buffer->phys = page_to_phys(pages);
 	buffer->size = size;
-	ret = heap_buffer_zero(buffer);
+	ret = heap_buffer_zero(buffer, dev);
 	if (ret)
 		cma_release(heap->cma, pages, PFN_DOWN(size));
 	return ret;
@@ -133,7 +134,7 @@ static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
 		return ERR_PTR(-ENOMEM);
 	buffer->heap = heap;
 
-	ret = contig_heap_get(heap, &buffer->cached.base, PAGE_ALIGN(len));
+	ret = contig_heap_get(heap, &buffer->cached.base, len, NULL);
 	if (ret)
 		goto err_free_buffer;
 	ret = heap_cache_init(&buffer->cached, heap->dev);
@@ -174,6 +175,7 @@ static const struct dma_buf_ops contig_heap_uncached_buf_ops = {
 	.attach = heap_uncached_attach,
 	.map_dma_buf = heap_uncached_map_dma_buf,
 	.unmap_dma_buf = heap_uncached_unmap_dma_buf,
+	.end_cpu_access = heap_mmap_uncached_end,
 	.mmap = heap_mmap_uncached,
 	.vmap = heap_uncached_vmap,
 	.vunmap = heap_uncached_vunmap,
@@ -194,12 +196,9 @@ static struct dma_buf *contig_heap_allocate_uncached(struct dma_heap *dma_heap,
 		return ERR_PTR(-ENOMEM);
 	buffer->heap = heap;
 
-	ret = contig_heap_get(heap, &buffer->base, PAGE_ALIGN(len));
+	ret = contig_heap_get(heap, &buffer->base, len, heap->dev);
 	if (ret)
 		goto err_free_buffer;
-	ret = heap_buffer_write_out(&buffer->base, heap->dev);
-	if (ret)
-		goto err_put_extent;
 	dmabuf = heap_buffer_export(&buffer->base, &contig_heap_uncached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
@@ -290,7 +289,8 @@ static int __init contig_heap_add_twins(const struct heap_region *region)
 {
 	int ret = contig_heap_add(region, "contiguous", &contig_heap_cached_ops);
 
-	if (uncached > 0)
+	/* A twin alone would be no reason for this module to stay. */
+	if (!ret && uncached > 0)
 		contig_heap_add(region, "contiguous-uncached", &contig_heap_uncached_ops);
 	return ret;
 }

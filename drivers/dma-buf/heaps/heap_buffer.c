@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What every heap of memory with struct pages does with it before it is handed
- * out, the device that this is done with, and the export.
+ * What heaps of memory with struct pages do with it before it is handed out, the
+ * device that this is done with, and the export of every heap's buffers.
  *
  * Ownership: the heap driver owns the memory, allocates &struct heap_buffer and
  * frees both in its .release.
@@ -18,9 +18,6 @@
 #include <linux/sizes.h>
 
 #include "heap_buffer.h"
-
-/* How much is zeroed between two looks at signals and the scheduler. */
-#define HEAP_ZERO_CHUNK	SZ_2M
 
 /**
  * heap_device_create() - make the device that owns a heap's DMA mappings
@@ -56,6 +53,8 @@ EXPORT_SYMBOL_NS_GPL(heap_device_create, "DMABUF_HEAP_LIB");
 /**
  * heap_device_destroy() - undo heap_device_create()
  * @dev:	the device, with no buffer left
+ *
+ * Context: process context, may sleep.
  */
 void heap_device_destroy(struct device *dev)
 {
@@ -63,57 +62,56 @@ void heap_device_destroy(struct device *dev)
 }
 EXPORT_SYMBOL_NS_GPL(heap_device_destroy, "DMABUF_HEAP_LIB");
 
-/**
- * heap_buffer_zero() - zero memory that user space will get
- * @buffer:	memory with struct pages
- *
- * Context: process context, may sleep; long for large sizes.
- * Return: 0, or -EINTR when a fatal signal arrived.
- */
-int heap_buffer_zero(const struct heap_buffer *buffer)
+/* Writes what the CPU caches have of memory that no device has mapped. */
+static int heap_buffer_write_out(struct device *dev, phys_addr_t phys, size_t size)
 {
-	unsigned long pfn = PHYS_PFN(buffer->phys);
-	struct page *pages = pfn_to_page(pfn);
-	size_t done, chunk, offset;
-
-	for (done = 0; done < buffer->size; done += chunk) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
-		if (PageHighMem(pages)) {
-			for (offset = 0; offset < chunk; offset += PAGE_SIZE)
-				clear_highpage(pfn_to_page(pfn + PFN_DOWN(done + offset)));
-		} else {
-			memset(page_address(pages) + done, 0, chunk);
-		}
-		cond_resched();
-	}
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(heap_buffer_zero, "DMABUF_HEAP_LIB");
-
-/**
- * heap_buffer_write_out() - write what the CPU caches have of a buffer to memory
- * @buffer:	memory with struct pages, that no device has mapped
- * @dev:	the heap's device, from heap_device_create()
- *
- * From here on no line of the buffer is dirty, until somebody writes through
- * the linear map again.
- *
- * Context: process context, may sleep.
- * Return: 0, or -ENOMEM when @dev cannot map the memory.
- */
-int heap_buffer_write_out(const struct heap_buffer *buffer, struct device *dev)
-{
-	dma_addr_t dma = dma_map_phys(dev, buffer->phys, buffer->size,
-				      DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
+	dma_addr_t dma = dma_map_phys(dev, phys, size, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 
 	if (dma_mapping_error(dev, dma))
 		return -ENOMEM;
-	dma_unmap_phys(dev, dma, buffer->size, DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
+	dma_unmap_phys(dev, dma, size, DMA_TO_DEVICE, DMA_ATTR_SKIP_CPU_SYNC);
 	return 0;
 }
-EXPORT_SYMBOL_NS_GPL(heap_buffer_write_out, "DMABUF_HEAP_LIB");
+
+static void heap_buffer_zero_chunk(unsigned long pfn, size_t size)
+{
+	unsigned long end = pfn + PFN_DOWN(size);
+
+	if (!PageHighMem(pfn_to_page(pfn)))
+		memset(page_address(pfn_to_page(pfn)), 0, size);
+	else
+		for (; pfn < end; pfn++)
+			clear_highpage(pfn_to_page(pfn));
+}
+
+/**
+ * heap_buffer_zero() - zero memory that user space will get
+ * @buffer:	memory with struct pages, that no device has mapped
+ * @dev:	the heap's device, to write the zeroes out to memory as well: from
+ *		then on no line of the buffer is dirty, until somebody writes
+ *		through the linear map again; or NULL
+ *
+ * Context: process context, may sleep; long for large sizes.
+ * Return: 0; -EINTR when a fatal signal arrived; -ENOMEM when @dev cannot map
+ * the memory.
+ */
+int heap_buffer_zero(const struct heap_buffer *buffer, struct device *dev)
+{
+	size_t done, chunk;
+	int ret = 0;
+
+	for (done = 0; done < buffer->size && !ret; done += chunk) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
+		heap_buffer_zero_chunk(PHYS_PFN(buffer->phys + done), chunk);
+		if (dev)
+			ret = heap_buffer_write_out(dev, buffer->phys + done, chunk);
+		cond_resched();
+	}
+	return ret;
+}
+EXPORT_SYMBOL_NS_GPL(heap_buffer_zero, "DMABUF_HEAP_LIB");
 
 /**
  * heap_buffer_export() - wrap a buffer into a dma-buf

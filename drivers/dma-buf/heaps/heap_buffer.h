@@ -13,6 +13,7 @@
 #include <linux/dma-direction.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
 
 struct device;
@@ -21,7 +22,6 @@ struct dma_buf_attachment;
 struct dma_buf_ops;
 struct iosys_map;
 struct module;
-struct page;
 struct sg_table;
 struct vm_area_struct;
 
@@ -62,11 +62,13 @@ struct heap_cached {
 	bool cpu_stale;
 };
 
+/* How much is zeroed between two looks at signals and the scheduler. */
+#define HEAP_ZERO_CHUNK	SZ_2M
+
 struct device *heap_device_create(const char *name);
 void heap_device_destroy(struct device *dev);
 
-int heap_buffer_zero(const struct heap_buffer *buffer);
-int heap_buffer_write_out(const struct heap_buffer *buffer, struct device *dev);
+int heap_buffer_zero(const struct heap_buffer *buffer, struct device *dev);
 struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 				   const struct dma_buf_ops *ops,
 				   struct module *owner, const char *exp_name,
@@ -100,5 +102,6 @@ void heap_uncached_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
 
 /* Uncached, with and without struct pages: heap_mmap.c */
 int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+int heap_mmap_uncached_end(struct dma_buf *dmabuf, enum dma_data_direction dir);
 
 #endif /* _HEAP_BUFFER_H */

@@ -65,6 +65,8 @@ EXPORT_SYMBOL_NS_GPL(heap_cache_init, "DMABUF_HEAP_LIB");
 /**
  * heap_cache_fini() - undo heap_cache_init()
  * @buffer:	with nothing mapped and no view left
+ *
+ * Context: process context.
  */
 void heap_cache_fini(struct heap_cached *buffer)
 {
@@ -154,6 +156,8 @@ void heap_cache_view_get(struct heap_cached *buffer, bool writes)
  * @buffer:	the buffer; lines written through the view may still be in the
  *		cache
  * @writes:	as heap_cache_view_get() was told
+ *
+ * Context: process context, may sleep. Takes heap_cached.lock.
  */
 void heap_cache_view_put(struct heap_cached *buffer, bool writes)
 {

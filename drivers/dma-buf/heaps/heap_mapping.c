@@ -87,18 +87,20 @@ static u64 heap_mapping_limit(struct device *dev)
  */
 bool heap_mapping_reaches(struct device *dev, const struct heap_buffer *buffer)
 {
-	dma_addr_t addr, last;
+	dma_addr_t first, last;
 
 	if (!dev->dma_mask || !*dev->dma_mask)
 		return false;
+	/* Operations of its own that no IOMMU is behind may do anything. */
 	if (use_dma_iommu(dev) || get_dma_ops(dev))
-		return true;
+		return iommu_get_domain_for_dev(dev);
 	if (is_swiotlb_force_bounce(dev))
 		return false;
-	addr = phys_to_dma(dev, buffer->phys);
-	last = addr + buffer->size - 1;
-	return addr != DMA_MAPPING_ERROR && last >= addr &&
-	       last <= heap_mapping_limit(dev);
+	/* Both ends: a bus may translate ranges of memory by different offsets. */
+	first = phys_to_dma(dev, buffer->phys);
+	last = phys_to_dma(dev, buffer->phys + buffer->size - 1);
+	return first != DMA_MAPPING_ERROR && last != DMA_MAPPING_ERROR &&
+	       last - first == buffer->size - 1 && last <= heap_mapping_limit(dev);
 }
 
 /* Whether the bounce buffers of @dev are where it can reach them. */
@@ -119,21 +121,32 @@ static bool heap_mapping_serves(struct device *dev, const struct heap_buffer *bu
 {
 	if (heap_mapping_reaches(dev, buffer))
 		return true;
-	return dev->dma_mask && *dev->dma_mask && heap_mapping_can_bounce(dev) &&
+	if (!dev->dma_mask || !*dev->dma_mask)
+		return false;
+	if (get_dma_ops(dev))
+		return true;
+	return heap_mapping_can_bounce(dev) &&
 	       (is_swiotlb_force_bounce(dev) || buffer->size <= dma_max_mapping_size(dev));
 }
 
 /* Where a device's address leads; PHYS_ADDR_MAX when that cannot be known. */
 static phys_addr_t heap_mapping_phys(struct device *dev, dma_addr_t addr)
 {
-	if (use_dma_iommu(dev))
-		return iommu_iova_to_phys(iommu_get_domain_for_dev(dev), addr);
-	if (get_dma_ops(dev))
-		return PHYS_ADDR_MAX;
-	return dma_to_phys(dev, addr);
+	struct iommu_domain *domain = iommu_get_domain_for_dev(dev);
+
+	if (!use_dma_iommu(dev) && !get_dma_ops(dev))
+		return dma_to_phys(dev, addr);
+	return domain ? iommu_iova_to_phys(domain, addr) : PHYS_ADDR_MAX;
 }
 
-/* Direct is only what is shown to be, at both ends of each entry. */
+/* Whether addresses lead to this memory, which is seen at both ends. */
+bool heap_mapping_leads_to(struct device *dev, dma_addr_t addr, phys_addr_t phys, size_t size)
+{
+	return heap_mapping_phys(dev, addr) == phys &&
+	       heap_mapping_phys(dev, addr + size - 1) == phys + size - 1;
+}
+
+/* Direct is only what is shown to be. */
 bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buffer)
 {
 	phys_addr_t phys = buffer->phys;
@@ -141,10 +154,7 @@ bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buff
 	unsigned int i;
 
 	for_each_sgtable_dma_sg(&m->table, sg, i) {
-		size_t last = sg_dma_len(sg) - 1;
-
-		if (heap_mapping_phys(m->dev, sg_dma_address(sg)) != phys ||
-		    heap_mapping_phys(m->dev, sg_dma_address(sg) + last) != phys + last)
+		if (!heap_mapping_leads_to(m->dev, sg_dma_address(sg), phys, sg_dma_len(sg)))
 			return true;
 		phys += sg_dma_len(sg);
 	}

@@ -42,6 +42,8 @@ struct heap_mapping *heap_mapping_create(struct device *dev,
 					 const struct heap_buffer *buffer,
 					 enum dma_data_direction dir);
 void heap_mapping_destroy(struct heap_mapping *m);
+bool heap_mapping_leads_to(struct device *dev, dma_addr_t addr, phys_addr_t phys,
+			   size_t size);
 bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buffer);
 bool heap_mapping_reaches(struct device *dev, const struct heap_buffer *buffer);
 

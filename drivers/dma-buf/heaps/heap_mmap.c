@@ -105,6 +105,24 @@ int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_uncached, "DMABUF_HEAP_LIB");
 
+/**
+ * heap_mmap_uncached_end() - &dma_buf_ops.end_cpu_access, not cached
+ * @dmabuf:	the buffer
+ * @dir:	DMA_FROM_DEVICE when the CPU only read
+ *
+ * What this CPU wrote is out of its write buffers, also for a device that is
+ * started by somebody who knows nothing of the buffer.
+ *
+ * Context: any.
+ * Return: 0.
+ */
+int heap_mmap_uncached_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	wmb(); /* before whatever starts a device, which is not ours to order */
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_mmap_uncached_end, "DMABUF_HEAP_LIB");
+
 /* A kernel mapping of memory with struct pages; undone with vunmap(). */
 void *heap_mmap_vmap_pages(const struct heap_buffer *buffer, pgprot_t prot)
 {
@@ -112,7 +130,7 @@ void *heap_mmap_vmap_pages(const struct heap_buffer *buffer, pgprot_t prot)
 	struct page **pages;
 	void *vaddr;
 
-	pages = kvmalloc_objs(*pages, count);
+	pages = kvmalloc_objs(*pages, count, GFP_KERNEL | __GFP_NOWARN);
 	if (!pages)
 		return NULL;
 	for (i = 0; i < count; i++)
@@ -157,6 +175,8 @@ EXPORT_SYMBOL_NS_GPL(heap_mmap_vmap, "DMABUF_HEAP_LIB");
  * heap_mmap_vunmap() - &dma_buf_ops.vunmap, undoes heap_mmap_vmap()
  * @dmabuf:	the buffer
  * @map:	what heap_mmap_vmap() filled in
+ *
+ * Context: process context; dma_buf.resv is held. Takes heap_cached.lock.
  */
 void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {

@@ -97,6 +97,8 @@ EXPORT_SYMBOL_NS_GPL(heap_name_claim, "DMABUF_HEAP_LIB");
 /**
  * heap_name_unclaim() - undo heap_name_claim()
  * @name:	what it returned, with no heap registered under it
+ *
+ * Context: process context, may sleep.
  */
 void heap_name_unclaim(const char *name)
 {
@@ -118,19 +120,23 @@ EXPORT_SYMBOL_NS_GPL(heap_name_unclaim, "DMABUF_HEAP_LIB");
  * heap_name_why() - why there is no heap, in words
  * @err:	what adding it returned, a negative errno
  *
+ * Context: any.
  * Return: the reason, for the log.
  */
 const char *heap_name_why(int err)
 {
 	switch (err) {
 	case -EEXIST:
+	case -EINVAL: /* the heap core's word for it */
 		return "another heap has its name";
 	case -ENAMETOOLONG:
 		return "its name is too long for a file";
-	case -EINVAL:
-		return "it is larger than this kernel's addresses";
+	case -EFBIG:
+		return "it is larger than 1 TiB, or than this kernel's addresses";
 	case -ERANGE:
-		return "it is beyond the addresses of the CPUs";
+		return "it is beyond what this kernel's page tables hold";
+	case -EBUSY:
+		return "another heap serves its memory, or there are too many heaps";
 	default:
 		return "out of memory";
 	}

@@ -5,11 +5,13 @@
  *
  *  - No struct page is ever looked at: the tables that importers get have DMA
  *    addresses and nothing else, as dma_buf_phys_vec_to_sgt() of the dma-buf
- *    core makes them for PCI memory.
+ *    core makes them for PCI memory. An importer that asks a table for pages
+ *    finds none.
  *  - The CPUs see the memory write-combined and in no other way, so there is
- *    nothing to maintain, and no session does anything.
+ *    nothing to maintain.
  *  - Importers map it with DMA_ATTR_MMIO: never bounced, never synced through
- *    the linear map, and behind an IOMMU never cached.
+ *    the linear map, and behind an IOMMU as device memory, never cached: what a
+ *    coherent device put into a cache no write-combined view would see.
  *
  * Ownership: a heap lives for ever. A buffer belongs to its dma-buf and goes
  * back to the pool in heap_phys_release().
@@ -22,7 +24,9 @@
 #include <linux/export.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
+#include <linux/list.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -34,8 +38,6 @@
 #include "heap_region.h"
 #include "heap_stats.h"
 
-/* How much is mapped to be zeroed, between two looks at signals. */
-#define HEAP_PHYS_CHUNK		SZ_8M
 #define HEAP_PHYS_ATTRS		(HEAP_DMA_ATTRS | DMA_ATTR_MMIO)
 
 /**
@@ -63,7 +65,7 @@ int heap_phys_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
 }
 EXPORT_SYMBOL_NS_GPL(heap_phys_attach, "DMABUF_HEAP_LIB");
 
-/* DMA addresses and no pages: importers that look for pages find none. */
+/* DMA addresses and no pages. */
 static int heap_phys_fill(struct sg_table *table, dma_addr_t addr, size_t size)
 {
 	struct scatterlist *sg;
@@ -116,6 +118,9 @@ struct sg_table *heap_phys_map_dma_buf(struct dma_buf_attachment *attach,
 	addr = dma_map_phys(attach->dev, buffer->phys, buffer->size, dir, HEAP_PHYS_ATTRS);
 	if (dma_mapping_error(attach->dev, addr))
 		goto err_free;
+	/* Linux 7.2 knows nothing of what a bus adds to addresses of I/O memory. */
+	if (!heap_mapping_leads_to(attach->dev, addr, buffer->phys, buffer->size))
+		goto err_unmap;
 	ret = heap_phys_fill(table, addr, buffer->size);
 	if (ret)
 		goto err_unmap;
@@ -174,6 +179,8 @@ EXPORT_SYMBOL_NS_GPL(heap_phys_vmap, "DMABUF_HEAP_LIB");
  * heap_phys_vunmap() - &dma_buf_ops.vunmap, undoes heap_phys_vmap()
  * @dmabuf:	the buffer
  * @map:	what heap_phys_vmap() filled in
+ *
+ * Context: process context; dma_buf.resv is held.
  */
 void heap_phys_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
@@ -192,7 +199,7 @@ static int heap_phys_zero(const struct heap_buffer *buffer)
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		chunk = min_t(size_t, buffer->size - done, HEAP_PHYS_CHUNK);
+		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
 		vaddr = ioremap_wc(buffer->phys + done, chunk);
 		if (!vaddr)
 			return -ENOMEM;
@@ -208,6 +215,8 @@ static int heap_phys_zero(const struct heap_buffer *buffer)
 /**
  * heap_phys_release() - &dma_buf_ops.release
  * @dmabuf:	the buffer
+ *
+ * Context: process context.
  */
 void heap_phys_release(struct dma_buf *dmabuf)
 {
@@ -232,7 +241,7 @@ static struct dma_buf *heap_phys_allocate(struct dma_heap *dma_heap,
 	if (!buffer)
 		return ERR_PTR(-ENOMEM);
 	buffer->heap = heap;
-	buffer->base.size = PAGE_ALIGN(len);
+	buffer->base.size = len;
 
 	ret = heap_pool_alloc(&heap->pool, buffer->base.size, &buffer->base.phys);
 	if (ret)
@@ -256,11 +265,15 @@ err_free_buffer:
 	return ERR_PTR(ret);
 }
 
+/* All of these heaps, of all modules. */
+static LIST_HEAD(heap_phys_list);
+static DEFINE_MUTEX(heap_phys_lock);
+
 static const struct dma_heap_ops heap_phys_ops = {
 	.allocate = heap_phys_allocate,
 };
 
-/* Addresses beyond what the CPUs have cannot be mapped. */
+/* Addresses beyond what page tables hold cannot be mapped. */
 static bool heap_phys_can_be_seen(const struct heap_region *region)
 {
 	void __iomem *last = ioremap_wc(region->base + region->size - PAGE_SIZE, PAGE_SIZE);
@@ -269,6 +282,18 @@ static bool heap_phys_can_be_seen(const struct heap_region *region)
 		return false;
 	iounmap(last);
 	return true;
+}
+
+/* Whether a heap has this memory already, by another name: SRAM in a carve-out. */
+static bool heap_phys_is_served(const struct heap_region *region)
+{
+	struct heap_phys *heap;
+
+	list_for_each_entry(heap, &heap_phys_list, node)
+		if (region->base <= heap->pool.base + (heap->size - 1) &&
+		    heap->pool.base <= region->base + (region->size - 1))
+			return true;
+	return false;
 }
 
 /**
@@ -289,6 +314,10 @@ const char *heap_phys_create(const struct heap_region *region, const char *prope
 	struct dma_heap *added;
 	int ret;
 
+	guard(mutex)(&heap_phys_lock);
+
+	if (heap_phys_is_served(region))
+		return ERR_PTR(-EBUSY);
 	if (like->zero && !heap_phys_can_be_seen(region))
 		return ERR_PTR(-ERANGE);
 	heap = kmemdup(like, sizeof(*like), GFP_KERNEL);
@@ -308,6 +337,8 @@ const char *heap_phys_create(const struct heap_region *region, const char *prope
 		ret = PTR_ERR(added);
 		goto err_unclaim_name;
 	}
+	heap->size = region->size;
+	list_add(&heap->node, &heap_phys_list);
 	heap_stats_add(info.name, region, &heap->pool);
 	return info.name;
 

@@ -9,6 +9,7 @@
 #define _HEAP_PHYS_H
 
 #include <linux/dma-direction.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
 #include "heap_pool.h"
@@ -27,12 +28,16 @@ struct sg_table;
  * @ops:	the driver's table for its buffers; .release is heap_phys_release()
  * @owner:	the module that @ops is in
  * @zero:	the CPUs may touch the memory, so a new buffer is zeroed
+ * @size:	bytes of the region
+ * @node:	among all of these heaps, of which no two have the same memory
  */
 struct heap_phys {
 	struct heap_pool pool;
 	const struct dma_buf_ops *ops;
 	struct module *owner;
 	bool zero;
+	phys_addr_t size;
+	struct list_head node;
 };
 
 const char *heap_phys_create(const struct heap_region *region, const char *properties,

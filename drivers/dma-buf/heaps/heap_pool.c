@@ -8,12 +8,13 @@
  * at a multiple of 2 MiB if it can, so that large page table entries can map it,
  * and elsewhere before it fails: a region is often used as one buffer.
  *
- * genalloc needs no lock and never sleeps; neither does anything here but
- * heap_pool_init().
+ * genalloc works without a lock, but one call that is at work can then make
+ * another one fail for which there is room; so there is one.
  */
 
 #include <linux/align.h>
 #include <linux/bitmap.h>
+#include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/find.h>
 #include <linux/genalloc.h>
@@ -23,6 +24,9 @@
 #include <linux/sizes.h>
 
 #include "heap_pool.h"
+
+/* Its bitmap has a bit a page: nobody means more than this. */
+#define HEAP_POOL_MAX	((u64)SZ_1G * SZ_1K)
 
 /* The smallest hole that @nr pages fit into, at a multiple of *@data pages. */
 static unsigned long heap_pool_best_fit(unsigned long *map, unsigned long size,
@@ -48,18 +52,19 @@ static unsigned long heap_pool_best_fit(unsigned long *map, unsigned long size,
  * heap_pool_init() - make all of a region free
  * @pool:	to be filled in
  * @base:	physical address, a multiple of PAGE_SIZE
- * @size:	bytes, a multiple of PAGE_SIZE; at most 4 MiB less than a size_t
- *		holds
+ * @size:	bytes, a multiple of PAGE_SIZE; at most 1 TiB, and 4 MiB less than
+ *		a size_t holds
  *
  * Context: process context, may sleep.
- * Return: 0; -EINVAL for a size that is too large; -ENOMEM.
+ * Return: 0; -EFBIG for a size that is too large; -ENOMEM.
  */
 int heap_pool_init(struct heap_pool *pool, phys_addr_t base, phys_addr_t size)
 {
 	int ret;
 
-	if (size > (phys_addr_t)SIZE_MAX - SZ_4M)
-		return -EINVAL;
+	if (size > (phys_addr_t)SIZE_MAX - SZ_4M || size > HEAP_POOL_MAX)
+		return -EFBIG;
+	mutex_init(&pool->lock);
 	pool->base = base;
 	pool->start = SZ_2M + (base & (SZ_2M - 1));
 	pool->gen = gen_pool_create(PAGE_SHIFT, NUMA_NO_NODE);
@@ -75,10 +80,13 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_init, "DMABUF_HEAP_LIB");
 /**
  * heap_pool_fini() - undo heap_pool_init()
  * @pool:	with everything free
+ *
+ * Context: process context.
  */
 void heap_pool_fini(struct heap_pool *pool)
 {
 	gen_pool_destroy(pool->gen);
+	mutex_destroy(&pool->lock);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_fini, "DMABUF_HEAP_LIB");
 
@@ -88,12 +96,14 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_fini, "DMABUF_HEAP_LIB");
  * @size:	bytes, a multiple of PAGE_SIZE, not 0
  * @phys:	gets the physical address, which may be 0
  *
- * Context: any.
+ * Context: process context, may sleep.
  * Return: 0, or -ENOMEM when there is no hole of that size.
  */
 int heap_pool_alloc(struct heap_pool *pool, size_t size, phys_addr_t *phys)
 {
 	unsigned long align = PFN_DOWN(SZ_2M), anywhere = 1, addr = 0;
+
+	guard(mutex)(&pool->lock);
 
 	if (size >= SZ_2M)
 		addr = gen_pool_alloc_algo(pool->gen, size, heap_pool_best_fit, &align);
@@ -112,10 +122,12 @@ EXPORT_SYMBOL_NS_GPL(heap_pool_alloc, "DMABUF_HEAP_LIB");
  * @phys:	as heap_pool_alloc() said
  * @size:	as heap_pool_alloc() was told
  *
- * Context: any.
+ * Context: process context, may sleep.
  */
 void heap_pool_free(struct heap_pool *pool, phys_addr_t phys, size_t size)
 {
+	guard(mutex)(&pool->lock);
+
 	gen_pool_free(pool->gen, pool->start + (unsigned long)(phys - pool->base), size);
 }
 EXPORT_SYMBOL_NS_GPL(heap_pool_free, "DMABUF_HEAP_LIB");

@@ -5,6 +5,7 @@
 #ifndef _HEAP_POOL_H
 #define _HEAP_POOL_H
 
+#include <linux/mutex.h>
 #include <linux/types.h>
 
 struct gen_pool;
@@ -15,11 +16,13 @@ struct gen_pool;
  * @base:	physical address of the region, any one, also 0
  * @start:	what @gen calls @base: never 0, which means failure to it, and as
  *		far from a multiple of 2 MiB as @base is
+ * @lock:	one call at a time
  */
 struct heap_pool {
 	struct gen_pool *gen;
 	phys_addr_t base;
 	unsigned long start;
+	struct mutex lock; /* genalloc alone fails while another call is at work */
 };
 
 int heap_pool_init(struct heap_pool *pool, phys_addr_t base, phys_addr_t size);

@@ -29,6 +29,7 @@
  * heap_region_wants_contig() - does a node ask for a contiguous heap?
  * @np:		a child of /reserved-memory
  *
+ * Context: process context.
  * Return: whether @np is enabled and describes memory that the kernel shares
  * with devices through CMA.
  */
@@ -58,6 +59,7 @@ static bool heap_region_is_area(const void *cma)
  * @np:		a node that heap_region_wants_contig()
  * @rmem:	what the kernel reserved for it, or NULL
  *
+ * Context: process context.
  * Return: NULL when there is a CMA area for @np, else the reason in words.
  */
 const char *heap_region_why_not_contig(const struct device_node *np,
@@ -103,30 +105,22 @@ struct device_node *heap_region_overlap(struct device_node *parent,
 
 	for_each_available_child_of_node(parent, np) {
 		other = of_reserved_mem_lookup(np);
-		if (other && other != rmem && other->base < rmem->base + rmem->size &&
-		    rmem->base < other->base + other->size)
+		if (other && other != rmem && other->size && rmem->size &&
+		    other->base <= rmem->base + (rmem->size - 1) &&
+		    rmem->base <= other->base + (other->size - 1))
 			return np;
 	}
 	return NULL;
 }
 
-/**
- * heap_region_crosses_zones() - does a region lie across memory zones?
- * @base:	physical address
- * @size:	bytes, not 0
- *
- * The kernel gives such an area a name and never a page of it.
- *
- * Return: whether it does.
- */
-bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size)
+/* The kernel gives an area across two memory zones a name and never a page of it. */
+static bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size)
 {
 	unsigned long first = PHYS_PFN(base), last = PHYS_PFN(base + size - 1);
 
 	return pfn_valid(first) && pfn_valid(last) &&
 	       page_zonenum(pfn_to_page(first)) != page_zonenum(pfn_to_page(last));
 }
-EXPORT_SYMBOL_NS_GPL(heap_region_crosses_zones, "DMABUF_HEAP_LIB");
 
 static void heap_region_complain(struct device_node *parent)
 {

@@ -47,7 +47,6 @@ unsigned int heap_region_visit_contig(heap_region_fn fn);
 const char *heap_region_why_not_contig(const struct device_node *np,
 				       const struct reserved_mem *rmem);
 bool heap_region_wants_contig(const struct device_node *np);
-bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size);
 
 /* heap_region_carveout.c */
 unsigned int heap_region_visit_carveouts(heap_region_fn fn, heap_region_named_fn named);

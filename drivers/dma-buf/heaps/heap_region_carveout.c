@@ -21,31 +21,26 @@
 
 #include "heap_region.h"
 
-/**
- * heap_region_cut() - take the whole pages of memory without struct pages
- * @region:	gets base, size and cut
- * @base:	physical address
- * @size:	bytes
- *
- * Return: NULL, or why the CPUs cannot be given this memory, in words.
+/*
+ * The whole pages of memory without struct pages become the region's base and
+ * size; or why the CPUs cannot be given this memory, in words.
  */
 const char *heap_region_cut(struct heap_region *region, phys_addr_t base, phys_addr_t size)
 {
-	const phys_addr_t page = PAGE_SIZE, end = base + size;
+	const phys_addr_t page = PAGE_SIZE, skip = ALIGN(base, page) - base;
 
-	if (end < base || size != (size_t)size)
+	if (!size || base + (size - 1) < base || size != (size_t)size)
 		return "it is larger than this kernel's addresses";
-	region->base = ALIGN(base, page);
-	region->size = ALIGN_DOWN(end, page) - region->base;
-	region->cut = region->base != base || region->size != size;
-	if (region->base < base || region->base >= ALIGN_DOWN(end, page))
+	if (size < skip + page)
 		return "there is no whole page in it";
+	region->base = base + skip;
+	region->size = ALIGN_DOWN(size - skip, page);
+	region->cut = region->size != size;
 	if (region_intersects(region->base, region->size, IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT)
 		return "the kernel uses it as its own RAM";
 	return NULL;
 }
-EXPORT_SYMBOL_NS_GPL(heap_region_cut, "DMABUF_HEAP_LIB");
 
 static bool heap_region_wants_carveout(const struct device_node *np)
 {
@@ -107,6 +102,8 @@ static const char *heap_region_why_not_carveout(const struct device_node *np,
 		return "it is not no-map, so the kernel has it mapped";
 	if (of_property_read_bool(np, "reusable"))
 		return "it is both no-map and reusable";
+	if (of_property_read_bool(np, "linux,dma-default"))
+		return "it is linux,dma-default, from which the kernel itself allocates";
 	if (!rmem)
 		return "the kernel reserved no memory for it";
 	return heap_region_cut(region, rmem->base, rmem->size);
@@ -176,6 +173,7 @@ EXPORT_SYMBOL_NS_GPL(heap_region_visit_carveouts, "DMABUF_HEAP_LIB");
  * heap_region_exists() - is there such a node?
  * @node:	the full name of a child of /reserved-memory
  *
+ * Context: process context.
  * Return: whether there is, enabled or not.
  */
 bool heap_region_exists(const char *node)

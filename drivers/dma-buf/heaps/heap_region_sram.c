@@ -24,11 +24,12 @@
 static bool heap_region_sram_is_served(struct device_node *sram)
 {
 	struct platform_device *pdev = of_find_device_by_node(sram);
-	bool bound;
+	bool bound = false;
 
 	if (!pdev)
 		return false;
-	bound = device_is_bound(&pdev->dev);
+	scoped_guard(device, &pdev->dev)
+		bound = device_is_bound(&pdev->dev);
 	put_device(&pdev->dev);
 	return bound;
 }
@@ -43,7 +44,7 @@ static const char *heap_region_why_not_sram(struct device_node *sram,
 	if (of_property_read_bool(sram, "no-memory-wc"))
 		return "the SRAM is no-memory-wc, and a heap maps it write-combined";
 	if (!heap_region_sram_is_served(sram))
-		return "the SRAM driver does not serve it (CONFIG_SRAM)";
+		return "no driver serves the SRAM: CONFIG_SRAM, and its clock";
 	return NULL;
 }
 

@@ -26,12 +26,12 @@ struct heap_stats {
 	u64 size;
 };
 
-static int heap_stats_free(void *pool, u64 *value)
+static int heap_stats_get_free(void *pool, u64 *value)
 {
 	*value = heap_pool_avail(pool);
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(heap_stats_free_fops, heap_stats_free, NULL, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(heap_stats_free_fops, heap_stats_get_free, NULL, "%llu\n");
 
 static struct dentry *heap_stats_root(void)
 {
@@ -55,7 +55,7 @@ static struct dentry *heap_stats_root(void)
  * Context: process context, may sleep.
  */
 void heap_stats_add(const char *name, const struct heap_region *region,
-		    const struct heap_pool *pool)
+		    struct heap_pool *pool)
 {
 	struct heap_stats *stats;
 	struct dentry *dir;
@@ -72,7 +72,7 @@ void heap_stats_add(const char *name, const struct heap_region *region,
 	debugfs_create_x64("base", 0444, dir, &stats->base);
 	debugfs_create_u64("size", 0444, dir, &stats->size);
 	if (pool)
-		debugfs_create_file_unsafe("free", 0444, dir, (void *)pool,
+		debugfs_create_file_unsafe("free", 0444, dir, pool,
 					   &heap_stats_free_fops);
 }
 EXPORT_SYMBOL_NS_GPL(heap_stats_add, "DMABUF_HEAP_LIB");

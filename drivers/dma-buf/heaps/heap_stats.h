@@ -9,6 +9,6 @@ struct heap_pool;
 struct heap_region;
 
 void heap_stats_add(const char *name, const struct heap_region *region,
-		    const struct heap_pool *pool);
+		    struct heap_pool *pool);
 
 #endif /* _HEAP_STATS_H */

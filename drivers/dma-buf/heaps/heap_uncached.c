@@ -53,7 +53,8 @@ EXPORT_SYMBOL_NS_GPL(heap_uncached_attach, "DMABUF_HEAP_LIB");
  * Context: process context, may sleep; dma_buf.resv is held.
  * Return: a table with one entry (one for each 4 GiB), given back to
  * heap_uncached_unmap_dma_buf(); or an error pointer: those of
- * heap_uncached_attach(), because a device's mask may have changed; -ENOMEM.
+ * heap_uncached_attach(), because a device's mask may have changed; -ENOMEM;
+ * what dma_map_sgtable() says.
  */
 struct sg_table *heap_uncached_map_dma_buf(struct dma_buf_attachment *attach,
 					   enum dma_data_direction dir)
@@ -124,6 +125,8 @@ EXPORT_SYMBOL_NS_GPL(heap_uncached_vmap, "DMABUF_HEAP_LIB");
  * heap_uncached_vunmap() - &dma_buf_ops.vunmap, undoes heap_uncached_vmap()
  * @dmabuf:	the buffer
  * @map:	what heap_uncached_vmap() filled in
+ *
+ * Context: process context; dma_buf.resv is held.
  */
 void heap_uncached_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {

@@ -12,6 +12,7 @@
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/device/driver.h>
 #include <linux/dma-buf.h>
 #include <linux/err.h>
 #include <linux/module.h>
@@ -26,6 +27,7 @@ static const struct dma_buf_ops sram_heap_buf_ops = {
 	.attach = heap_phys_attach,
 	.map_dma_buf = heap_phys_map_dma_buf,
 	.unmap_dma_buf = heap_phys_unmap_dma_buf,
+	.end_cpu_access = heap_mmap_uncached_end,
 	.mmap = heap_mmap_uncached,
 	.vmap = heap_phys_vmap,
 	.vunmap = heap_phys_vunmap,
@@ -52,9 +54,10 @@ static int __init sram_heap_add(const struct heap_region *region)
 	return 0;
 }
 
-/* Late: the SRAM driver may have had to wait for a clock. */
+/* The SRAM driver may have had to wait for a clock. */
 static int __init sram_heap_init(void)
 {
+	wait_for_device_probe();
 	heap_region_visit_sram(sram_heap_add);
 	return 0;
 }

@@ -306,7 +306,8 @@ HEAP_VIEW_TEST(mask_too_small)
 /* One writes, the other reads what the first wrote and what the CPU added. */
 HEAP_VIEW_TEST(two_imports_of_one_buffer)
 {
-	int writer = device_open(_metadata, &self->heap), reader = device_open(_metadata, &self->heap);
+	int writer = device_open(_metadata, &self->heap);
+	int reader = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
 	char *view = buf_view(_metadata, buf, len);

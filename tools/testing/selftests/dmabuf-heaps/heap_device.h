@@ -52,7 +52,7 @@ static inline int device_release(int dev)
 }
 
 static inline int device_transfer(int dev, unsigned long what, size_t offset, const void *mem,
-			   size_t len)
+				  size_t len)
 {
 	struct edu_dma_transfer transfer = {
 		.offset = offset, .len = len, .user = (uintptr_t)mem,
@@ -119,7 +119,7 @@ static inline size_t buffer_len(const struct heap_state *heap, size_t count, siz
 
 /* What the device sees now in a buffer that it has imported. */
 static inline void expect_device_sees(struct __test_metadata *_metadata, int dev, size_t len,
-			       __u64 seed)
+				      __u64 seed)
 {
 	__u64 seen[LEN / sizeof(__u64)];
 
@@ -132,7 +132,7 @@ static inline void expect_device_sees(struct __test_metadata *_metadata, int dev
 }
 
 static inline void device_writes_pattern(struct __test_metadata *_metadata, int dev, size_t len,
-				  __u64 seed)
+					 __u64 seed)
 {
 	__u64 bytes[LEN / sizeof(__u64)];
 
@@ -143,7 +143,7 @@ static inline void device_writes_pattern(struct __test_metadata *_metadata, int 
 
 /* A session in which the CPU finds one pattern and leaves another. */
 static inline void cpu_session(struct __test_metadata *_metadata, int buf, void *view, size_t len,
-			__u64 finds, __u64 leaves)
+			       __u64 finds, __u64 leaves)
 {
 	ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | SYNC_RW));
 	EXPECT_EQ(-1, pattern_differs(view, len, finds))

@@ -11,7 +11,8 @@
 /* Two writers work on one memory; of two copies one is refused. */
 HEAP_TEST(two_writers)
 {
-	int first = device_open(_metadata, &self->heap), second = device_open(_metadata, &self->heap);
+	int first = device_open(_metadata, &self->heap);
+	int second = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, KIB(4));
 	const bool bounces = device_flags(_metadata, first) & EDU_DMA_BOUNCES;
 	int buf = heap_take(_metadata, &self->heap, len);
