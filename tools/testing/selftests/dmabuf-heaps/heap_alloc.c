@@ -12,6 +12,7 @@
 #define MAX_BUFS	512
 #define MAX_WORDS	65536
 #define MAX_SHOWN	5
+#define PAGES		256
 
 /* What fits into the smallest heap there is. */
 #define LEN		KIB(16)
@@ -259,6 +260,23 @@ HEAP_TEST(full_region)
 	ASSERT_GE(bufs[0], 0);
 	for (i = 0; i < count; i++)
 		EXPECT_EQ(0, close(bufs[i]));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* Small memory goes out page by page, to its last one. */
+HEAP_TEST(page_by_page)
+{
+	const size_t pages = self->heap.total / self->heap.page;
+	int bufs[PAGES];
+	size_t i, count = pages < PAGES ? pages : PAGES;
+
+	for (i = 0; i < count; i++)
+		bufs[i] = heap_take(_metadata, &self->heap, self->heap.page);
+	EXPECT_EQ(count * self->heap.page, heap_taken(_metadata, &self->heap));
+	if (count == pages)
+		EXPECT_EQ(-ENOMEM, heap_alloc(self->heap.fd, 1));
+	for (i = 0; i < count; i++)
+		ASSERT_EQ(0, close(bufs[i]));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The fixture of the tests, `heap`, with one variant for each heap of this
+ * machine, and calls that must not fail in a test. heap_test.h includes this
+ * where kselftest_harness.h was before.
+ *
+ * The teardown runs in the parent when the test's process is gone: whatever a
+ * test did, what is free of the heap must be exactly as before. A program that
+ * takes its heap from elsewhere defines HEAP_OWN_FIXTURE before.
+ */
+#ifndef HEAP_FIXTURE_H
+#define HEAP_FIXTURE_H
+
+#define HEAP_TEST_TIMEOUT	240
+
+/* The heap under test; fd belongs to the test's process. */
+struct heap_state {
+	char name[NAME_MAX + 1];
+	char area[NAME_MAX + 1];	/* its CMA area, or empty */
+	bool cached;			/* what CPUs see it through */
+	bool is_protected;		/* CPUs see nothing of it */
+	__u64 total;			/* bytes */
+	__u64 free;			/* bytes, when the test began */
+	size_t page;
+	int fd;
+};
+
+/* DMABUF_HEAPS, a list of names, selects heaps of this machine; without it, all. */
+static inline bool heap_selected(const char *name)
+{
+	const char *list = getenv("DMABUF_HEAPS");
+	size_t len = strlen(name);
+
+	if (!list)
+		return true;
+	while (*list) {
+		size_t word = strcspn(list, " ");
+
+		if (word == len && !strncmp(list, name, len))
+			return true;
+		list += word;
+		list += strspn(list, " ");
+	}
+	return false;
+}
+
+static inline void heap_begin(struct __test_metadata *_metadata, struct heap_state *heap,
+			      const char *name)
+{
+	snprintf(heap->name, sizeof(heap->name), "%s", name);
+	heap->page = page_size();
+	heap->fd = heap_open(name, O_RDWR);
+	ASSERT_GE(heap->fd, 0)
+		TH_LOG("%s/%s: %s", HEAP_DIR, name, strerror(-heap->fd));
+	if (heap_area(name, heap->area, sizeof(heap->area)))
+		heap->area[0] = '\0';
+	heap->is_protected = ends_with(name, "-protected");
+	heap->cached = heap->area[0] && ends_with(name, "-contiguous");
+	ASSERT_EQ(0, heap_size(name, &heap->total))
+		TH_LOG("how large %s is: CONFIG_CMA_SYSFS and CONFIG_DEBUG_FS?", name);
+	ASSERT_EQ(0, heap_free(name, &heap->free));
+}
+
+static inline void heap_end(struct __test_metadata *_metadata, struct heap_state *heap)
+{
+	EXPECT_EQ(heap->free, heap_free_settled(heap->name, heap->free))
+		TH_LOG("what is free of %s is not as before the test", heap->name);
+}
+
+/* Bytes that are missing, while the test still runs: 0 when all came back. */
+static inline __s64 heap_missing(const struct heap_state *heap)
+{
+	return heap->free - heap_free_settled(heap->name, heap->free);
+}
+
+/* Bytes that are taken, now. */
+static inline __u64 heap_taken(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	__u64 bytes;
+
+	ASSERT_EQ(0, heap_free(heap->name, &bytes));
+	return heap->free - bytes;
+}
+
+/*
+ * A length to test with: the one that is wanted, or, where the region is small,
+ * less: so that four of them fit, and an eighth of it is whole pages.
+ */
+static inline size_t heap_len(const struct heap_state *heap, size_t want)
+{
+	const size_t step = 8 * heap->page, most = heap->total / 4 / step * step;
+
+	return want < most ? want : most;
+}
+
+/* Whether a buffer of this length, alone, is one that the region has room for. */
+static inline bool heap_has_room(const struct heap_state *heap, size_t len)
+{
+	return len <= heap->total / 8 * 5;
+}
+
+/* A buffer and a view of all of it, from calls that must not fail. */
+static inline int heap_take(struct __test_metadata *_metadata, const struct heap_state *heap,
+			    size_t len)
+{
+	int buf = heap_alloc(heap->fd, len);
+
+	ASSERT_GE(buf, 0)
+		TH_LOG("%zu bytes from %s: %s", len, heap->name, strerror(-buf));
+	return buf;
+}
+
+static inline char *buf_view(struct __test_metadata *_metadata, int buf, size_t len)
+{
+	char *view = buf_map(buf, len, 0);
+
+	ASSERT_NE(MAP_FAILED, view)
+		TH_LOG("mmap of %zu bytes: %s", len, strerror(errno));
+	return view;
+}
+
+/* Takes len bytes, writes 0xff to each of them and gives them back. */
+static inline void heap_dirty(struct __test_metadata *_metadata, const struct heap_state *heap,
+			      size_t len)
+{
+	int buf = heap_take(_metadata, heap, len);
+	char *view = buf_view(_metadata, buf, len);
+
+	memset(view, 0xff, len);
+	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, close(buf));
+}
+
+/* One value into one file of debugfs or tracefs; what was there is gone. */
+static inline void write_setting(struct __test_metadata *_metadata, const char *path,
+				 const char *value)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+	ASSERT_GE(fd, 0)
+		TH_LOG("%s: %s", path, strerror(errno));
+	ASSERT_EQ(strlen(value), write(fd, value, strlen(value)));
+	ASSERT_EQ(0, close(fd));
+}
+
+static inline int vgem_open(struct __test_metadata *_metadata)
+{
+	int drm = drm_open("vgem");
+
+	ASSERT_GE(drm, 0)
+		TH_LOG("no DRM device of the driver vgem: CONFIG_DRM_VGEM or modprobe vgem");
+	return drm;
+}
+
+/* The wait status of a child that must have ended. */
+static inline int child_status(struct __test_metadata *_metadata, pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	return status;
+}
+
+/* The signal that a process gets for touching a byte, or 0. */
+static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bool write)
+{
+	pid_t pid = fork();
+	int status;
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		if (write)
+			__atomic_store_n(byte, 1, __ATOMIC_RELAXED);
+		else
+			__atomic_load_n(byte, __ATOMIC_RELAXED);
+		_exit(0);
+	}
+	status = child_status(_metadata, pid);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* Nothing that a CPU does with a protected buffer is possible. */
+static inline void check_no_view(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	int buf = heap_take(_metadata, heap, heap->page);
+
+	ASSERT_EQ(MAP_FAILED, buf_map(buf, heap->page, 0));
+	ASSERT_EQ(EACCES, errno);
+	ASSERT_EQ(MAP_FAILED, mmap(NULL, heap->page, PROT_READ, MAP_SHARED, buf, 0));
+	ASSERT_EQ(EACCES, errno);
+	ASSERT_EQ(-EACCES, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
+	ASSERT_EQ(-EACCES, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
+	ASSERT_EQ(0, close(buf));
+}
+
+#ifndef HEAP_OWN_FIXTURE
+
+FIXTURE(heap)
+{
+	struct heap_state heap;
+};
+
+FIXTURE_VARIANT(heap)
+{
+	const char *name;
+};
+
+FIXTURE_SETUP(heap)
+{
+	/* The harness has no variant to offer when there was no heap. */
+	ASSERT_NE(NULL, variant)
+		TH_LOG("no heap to test in %s: are the modules loaded?", HEAP_DIR);
+	heap_begin(_metadata, &self->heap, variant->name);
+}
+
+FIXTURE_TEARDOWN_PARENT(heap)
+{
+	if (variant)
+		heap_end(_metadata, &self->heap);
+}
+
+static inline int heap_is_tested(const struct dirent *entry)
+{
+	return entry->d_type == DT_CHR && heap_region_len(entry->d_name) &&
+	       heap_selected(entry->d_name);
+}
+
+/*
+ * One variant for each heap, as FIXTURE_VARIANT_ADD() adds one that is known when
+ * this is compiled. Names with an underscore in front are the harness's.
+ */
+static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(void)
+{
+	struct dirent **entries;
+	int i, count = scandir(HEAP_DIR, &entries, heap_is_tested, alphasort);
+
+	for (i = 0; i < count; i++) {
+		struct __fixture_variant_metadata *object = calloc(1, sizeof(*object));
+		struct _fixture_variant_heap *variant = calloc(1, sizeof(*variant));
+
+		variant->name = entries[i]->d_name;
+		object->name = variant->name;
+		object->data = variant;
+		__register_fixture_variant(&_heap_fixture_object, object);
+	}
+}
+
+/* A test of every heap. */
+#define HEAP_TEST(test)		TEST_F_TIMEOUT(heap, test, HEAP_TEST_TIMEOUT)
+
+/* A test of every heap whose buffers a CPU may look at. */
+#define HEAP_VIEW_TEST(test)							\
+	static void test##_with_view(struct __test_metadata *_metadata,		\
+				     struct _test_data_heap *self);			\
+	HEAP_TEST(test)								\
+	{									\
+		if (self->heap.is_protected) {					\
+			check_no_view(_metadata, &self->heap);			\
+			SKIP(return, "no CPU sees a protected buffer");		\
+		}								\
+		test##_with_view(_metadata, self);				\
+	}									\
+	static void test##_with_view(struct __test_metadata *_metadata,		\
+				     struct _test_data_heap *self)
+
+#endif /* HEAP_OWN_FIXTURE */
+
+#endif /* HEAP_FIXTURE_H */
