@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# DMA-BUF heaps of contiguous memory: `make help` says what there is.
+# DMA-BUF heaps for memory of boards: `make help` says what there is.
 
 # Where the kernel was built that the modules are for.
 ifneq ($(KERNELRELEASE),)
@@ -15,7 +15,8 @@ MO ?= $(TOP)
 DTC ?= dtc
 # What the board's root node says is not known to an overlay's compiler.
 DTC_FLAGS ?= -W no-ranges_format -W no-avoid_default_addr_size \
-	     -W no-unique_unit_address -W no-avoid_unnecessary_addr_size
+	     -W no-unique_unit_address -W no-avoid_unnecessary_addr_size \
+	     -W no-dma_ranges_format
 
 DTSO := $(wildcard $(TOP)/arch/*/boot/dts/overlays/*.dtso)
 DTBO := $(patsubst $(TOP)/%.dtso,$(MO)/%.dtbo,$(DTSO))
