@@ -52,22 +52,12 @@ struct contig_heap {
 };
 
 /**
- * struct contig_cached - a cached buffer and the area it goes back to
- * @cached:	what the library works on
+ * struct contig_buffer - a buffer and the area it goes back to
+ * @cached:	what the library works on; of an uncached one only its base
  * @heap:	where it came from
  */
-struct contig_cached {
+struct contig_buffer {
 	struct heap_cached cached;
-	struct contig_heap *heap;
-};
-
-/**
- * struct contig_uncached - an uncached buffer and the area it goes back to
- * @base:	its memory
- * @heap:	where it came from
- */
-struct contig_uncached {
-	struct heap_buffer base;
 	struct contig_heap *heap;
 };
 
@@ -76,37 +66,52 @@ static unsigned int contig_heap_align(size_t size)
 	return min(get_order(size), get_order(SZ_2M));
 }
 
-/* Takes an extent of zeroes, also in memory when @dev says so; see contig_heap_put(). */
-static int contig_heap_get(struct contig_heap *heap, struct heap_buffer *buffer, size_t size,
-			   struct device *dev)
+static struct contig_buffer *contig_buffer(struct dma_buf *dmabuf)
 {
+	return container_of(dmabuf->priv, struct contig_buffer, cached.base);
+}
+
+static void contig_heap_free(struct contig_buffer *buffer)
+{
+	const struct heap_buffer *base = &buffer->cached.base;
+
+	cma_release(buffer->heap->cma, pfn_to_page(PHYS_PFN(base->phys)), PFN_DOWN(base->size));
+	kfree(buffer);
+}
+
+/* A buffer of zeroes, also in memory when @dev says so; undone by contig_heap_free(). */
+static struct contig_buffer *contig_heap_take(struct contig_heap *heap, size_t size,
+					      struct device *dev)
+{
+	struct contig_buffer *buffer;
 	struct page *pages;
 	int ret;
 
+	buffer = kzalloc_obj(*buffer);
+	if (!buffer)
+		return ERR_PTR(-ENOMEM);
 	pages = cma_alloc(heap->cma, PFN_DOWN(size), contig_heap_align(size), true);
-	if (!pages)
-		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
-	buffer->phys = page_to_phys(pages);
-	buffer->size = size;
-	ret = heap_buffer_zero(buffer, dev);
-	if (ret)
-		cma_release(heap->cma, pages, PFN_DOWN(size));
-	return ret;
-}
-
-static void contig_heap_put(struct contig_heap *heap, const struct heap_buffer *buffer)
-{
-	cma_release(heap->cma, pfn_to_page(PHYS_PFN(buffer->phys)), PFN_DOWN(buffer->size));
+	if (!pages) {
+		kfree(buffer);
+		return ERR_PTR(fatal_signal_pending(current) ? -EINTR : -ENOMEM);
+	}
+	buffer->heap = heap;
+	buffer->cached.base.phys = page_to_phys(pages);
+	buffer->cached.base.size = size;
+	ret = heap_buffer_zero(&buffer->cached.base, dev);
+	if (ret) {
+		contig_heap_free(buffer);
+		return ERR_PTR(ret);
+	}
+	return buffer;
 }
 
 static void contig_heap_release_cached(struct dma_buf *dmabuf)
 {
-	struct contig_cached *buffer = container_of(dmabuf->priv, struct contig_cached,
-						    cached.base);
+	struct contig_buffer *buffer = contig_buffer(dmabuf);
 
 	heap_cache_fini(&buffer->cached);
-	contig_heap_put(buffer->heap, &buffer->cached.base);
-	kfree(buffer);
+	contig_heap_free(buffer);
 }
 
 static const struct dma_buf_ops contig_heap_cached_buf_ops = {
@@ -125,21 +130,15 @@ static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
 						   u64 heap_flags)
 {
 	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
-	struct contig_cached *buffer;
+	struct contig_buffer *buffer = contig_heap_take(heap, len, NULL);
 	struct dma_buf *dmabuf;
 	int ret;
 
-	buffer = kzalloc_obj(*buffer);
-	if (!buffer)
-		return ERR_PTR(-ENOMEM);
-	buffer->heap = heap;
-
-	ret = contig_heap_get(heap, &buffer->cached.base, len, NULL);
-	if (ret)
-		goto err_free_buffer;
+	if (IS_ERR(buffer))
+		return ERR_CAST(buffer);
 	ret = heap_cache_init(&buffer->cached, heap->dev);
 	if (ret)
-		goto err_put_extent;
+		goto err_free_buffer;
 	dmabuf = heap_buffer_export(&buffer->cached.base, &contig_heap_cached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
@@ -151,10 +150,8 @@ static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
 
 err_fini_buffer:
 	heap_cache_fini(&buffer->cached);
-err_put_extent:
-	contig_heap_put(heap, &buffer->cached.base);
 err_free_buffer:
-	kfree(buffer);
+	contig_heap_free(buffer);
 	return ERR_PTR(ret);
 }
 
@@ -164,11 +161,7 @@ static const struct dma_heap_ops contig_heap_cached_ops = {
 
 static void contig_heap_release_uncached(struct dma_buf *dmabuf)
 {
-	struct contig_uncached *buffer = container_of(dmabuf->priv, struct contig_uncached,
-						      base);
-
-	contig_heap_put(buffer->heap, &buffer->base);
-	kfree(buffer);
+	contig_heap_free(contig_buffer(dmabuf));
 }
 
 static const struct dma_buf_ops contig_heap_uncached_buf_ops = {
@@ -187,32 +180,17 @@ static struct dma_buf *contig_heap_allocate_uncached(struct dma_heap *dma_heap,
 						     u64 heap_flags)
 {
 	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
-	struct contig_uncached *buffer;
+	struct contig_buffer *buffer = contig_heap_take(heap, len, heap->dev);
 	struct dma_buf *dmabuf;
-	int ret;
 
-	buffer = kzalloc_obj(*buffer);
-	if (!buffer)
-		return ERR_PTR(-ENOMEM);
-	buffer->heap = heap;
-
-	ret = contig_heap_get(heap, &buffer->base, len, heap->dev);
-	if (ret)
-		goto err_free_buffer;
-	dmabuf = heap_buffer_export(&buffer->base, &contig_heap_uncached_buf_ops,
+	if (IS_ERR(buffer))
+		return ERR_CAST(buffer);
+	dmabuf = heap_buffer_export(&buffer->cached.base, &contig_heap_uncached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
-	if (IS_ERR(dmabuf)) {
-		ret = PTR_ERR(dmabuf);
-		goto err_put_extent;
-	}
+	if (IS_ERR(dmabuf))
+		contig_heap_free(buffer);
 	return dmabuf;
-
-err_put_extent:
-	contig_heap_put(heap, &buffer->base);
-err_free_buffer:
-	kfree(buffer);
-	return ERR_PTR(ret);
 }
 
 static const struct dma_heap_ops contig_heap_uncached_ops = {

@@ -290,8 +290,7 @@ static bool heap_phys_is_served(const struct heap_region *region)
 	struct heap_phys *heap;
 
 	list_for_each_entry(heap, &heap_phys_list, node)
-		if (region->base <= heap->pool.base + (heap->size - 1) &&
-		    heap->pool.base <= region->base + (region->size - 1))
+		if (heap_region_overlaps(heap->pool.base, heap->size, region->base, region->size))
 			return true;
 	return false;
 }

@@ -106,8 +106,7 @@ struct device_node *heap_region_overlap(struct device_node *parent,
 	for_each_available_child_of_node(parent, np) {
 		other = of_reserved_mem_lookup(np);
 		if (other && other != rmem && other->size && rmem->size &&
-		    other->base <= rmem->base + (rmem->size - 1) &&
-		    rmem->base <= other->base + (other->size - 1))
+		    heap_region_overlaps(other->base, other->size, rmem->base, rmem->size))
 			return np;
 	}
 	return NULL;

@@ -55,6 +55,13 @@ bool heap_region_exists(const char *node);
 /* heap_region_sram.c */
 unsigned int heap_region_visit_sram(heap_region_fn fn);
 
+/* Whether two pieces of memory, neither of them empty, have a byte in common. */
+static inline bool heap_region_overlaps(phys_addr_t base, phys_addr_t size,
+					phys_addr_t other_base, phys_addr_t other_size)
+{
+	return base <= other_base + (other_size - 1) && other_base <= base + (size - 1);
+}
+
 /* Between the files of the library; the second for memory without struct pages */
 struct device_node *heap_region_overlap(struct device_node *parent,
 					const struct reserved_mem *rmem);

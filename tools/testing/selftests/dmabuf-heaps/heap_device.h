@@ -10,8 +10,6 @@
 #ifndef HEAP_DEVICE_H
 #define HEAP_DEVICE_H
 
-#include <signal.h>
-
 #include "kselftest_harness.h"
 #include "heap_test.h"
 #include "modules/edu_dma.h"

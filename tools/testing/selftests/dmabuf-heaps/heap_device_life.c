@@ -66,7 +66,7 @@ HEAP_TEST(killed_while_device_writes)
 {
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int dev = device_open(_metadata, &self->heap);
-	int ready[2], status;
+	int ready[2];
 	char byte;
 	pid_t pid;
 
@@ -80,9 +80,7 @@ HEAP_TEST(killed_while_device_writes)
 	ASSERT_EQ(0, close(ready[1]));
 	ASSERT_EQ(1, read(ready[0], &byte, 1));
 	usleep(150 * 1000);
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	status = child_status(_metadata, pid);
-	ASSERT_TRUE(WIFSIGNALED(status));
+	kill_child(_metadata, pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

@@ -11,6 +11,8 @@
 #ifndef HEAP_FIXTURE_H
 #define HEAP_FIXTURE_H
 
+#include <signal.h>
+
 #define HEAP_TEST_TIMEOUT	240
 
 /* The heap under test; fd belongs to the test's process. */
@@ -159,6 +161,17 @@ static inline int child_status(struct __test_metadata *_metadata, pid_t pid)
 
 	ASSERT_EQ(pid, waitpid(pid, &status, 0));
 	return status;
+}
+
+/* SIGKILL, which has to be what the child died of. */
+static inline void kill_child(struct __test_metadata *_metadata, pid_t pid)
+{
+	int status;
+
+	ASSERT_EQ(0, kill(pid, SIGKILL));
+	status = child_status(_metadata, pid);
+	ASSERT_TRUE(WIFSIGNALED(status));
+	ASSERT_EQ(SIGKILL, WTERMSIG(status));
 }
 
 /* The signal that a process gets for touching a byte, or 0. */

@@ -3,7 +3,6 @@
  * Who keeps a buffer alive, that its memory comes back when the last of them is
  * gone however it went, and that the next owner never sees the last one's bytes.
  */
-#include <signal.h>
 #include <sys/socket.h>
 
 #include "kselftest_harness.h"
@@ -175,7 +174,7 @@ HEAP_TEST(killed_while_allocating)
 			.tv_sec = moment / 1000000000,
 			.tv_nsec = moment % 1000000000,
 		};
-		int ready[2], status;
+		int ready[2];
 		char byte;
 		pid_t pid;
 
@@ -187,10 +186,7 @@ HEAP_TEST(killed_while_allocating)
 		ASSERT_EQ(0, close(ready[1]));
 		ASSERT_EQ(1, read(ready[0], &byte, 1));
 		nanosleep(&pause, NULL);
-		ASSERT_EQ(0, kill(pid, SIGKILL));
-		status = child_status(_metadata, pid);
-		ASSERT_TRUE(WIFSIGNALED(status));
-		ASSERT_EQ(SIGKILL, WTERMSIG(status));
+		kill_child(_metadata, pid);
 		ASSERT_EQ(0, heap_missing(&self->heap))
 			TH_LOG("killed after %llu of %llu ns", moment, duration);
 		ASSERT_EQ(0, close(ready[0]));
@@ -201,7 +197,7 @@ HEAP_TEST(killed_while_allocating)
 HEAP_VIEW_TEST(killed_with_everything_open)
 {
 	int drm = vgem_open(_metadata);
-	int ready[2], status;
+	int ready[2];
 	char byte;
 	pid_t pid;
 
@@ -224,9 +220,7 @@ HEAP_VIEW_TEST(killed_with_everything_open)
 	ASSERT_EQ(0, close(ready[1]));
 	EXPECT_EQ(1, read(ready[0], &byte, 1));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
-	ASSERT_EQ(0, kill(pid, SIGKILL));
-	status = child_status(_metadata, pid);
-	EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	kill_child(_metadata, pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

@@ -172,41 +172,33 @@ static inline int heap_area(const char *heap, char *area, size_t size)
 	return access(path, F_OK) ? -ENOENT : 0;
 }
 
-/* What is free of a heap's region, in bytes. */
-static inline int heap_free(const char *heap, __u64 *bytes)
+/* A number of the heap's region, in bytes: the CMA area's, in pages, or debugfs's. */
+static inline int heap_number(const char *heap, const char *cma_path, const char *name,
+			      __u64 *bytes)
 {
 	char area[NAME_MAX + 1];
 	int ret = heap_area(heap, area, sizeof(area));
 
 	if (ret)
-		return read_number(bytes, HEAP_DEBUGFS "/%s/free", heap);
-	ret = read_number(bytes, CMA_SYSFS "/%s/available_pages", area);
+		return read_number(bytes, HEAP_DEBUGFS "/%s/%s", heap, name);
+	ret = read_number(bytes, cma_path, area);
 	*bytes *= page_size();
 	return ret;
+}
+
+static inline int heap_free(const char *heap, __u64 *bytes)
+{
+	return heap_number(heap, CMA_SYSFS "/%s/available_pages", "free", bytes);
 }
 
 static inline int heap_size(const char *heap, __u64 *bytes)
 {
-	char area[NAME_MAX + 1];
-	int ret = heap_area(heap, area, sizeof(area));
-
-	if (ret)
-		return read_number(bytes, HEAP_DEBUGFS "/%s/size", heap);
-	ret = read_number(bytes, CMA_SYSFS "/%s/total_pages", area);
-	*bytes *= page_size();
-	return ret;
+	return heap_number(heap, CMA_SYSFS "/%s/total_pages", "size", bytes);
 }
 
 static inline int heap_base(const char *heap, __u64 *base)
 {
-	char area[NAME_MAX + 1];
-	int ret = heap_area(heap, area, sizeof(area));
-
-	if (ret)
-		return read_number(base, HEAP_DEBUGFS "/%s/base", heap);
-	ret = read_number(base, CMA_DEBUGFS "/%s/ranges/0/base_pfn", area);
-	*base *= page_size();
-	return ret;
+	return heap_number(heap, CMA_DEBUGFS "/%s/ranges/0/base_pfn", "base", base);
 }
 
 /*
