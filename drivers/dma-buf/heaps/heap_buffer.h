@@ -46,8 +46,11 @@ struct heap_buffer {
  * @mappings:	what importers have mapped now, &struct heap_mapping
  * @views:	who sees the buffer through the CPU caches: mmap areas, vmaps and
  *		coherent devices
- * @writers:	those of @views that may write
- * @cpu_newer:	CPU caches may hold lines that memory lacks
+ * @writers:	CPU views that may write: those of @views that are no devices
+ * @snoopers:	coherent devices that may write
+ * @sessions:	CPU sessions that may write and have not ended
+ * @cpu_newer:	CPU caches may hold lines that memory lacks, apart from what
+ *		@sessions and @snoopers are writing
  * @cpu_stale:	CPU caches may hold lines older than what a device wrote
  */
 struct heap_cached {
@@ -58,6 +61,8 @@ struct heap_cached {
 	struct list_head mappings;
 	unsigned int views;
 	unsigned int writers;
+	unsigned int snoopers;
+	unsigned int sessions;
 	bool cpu_newer;
 	bool cpu_stale;
 };

@@ -2,23 +2,33 @@
 /*
  * Who owns a cached buffer's cache lines, and what a CPU session does.
  *
- * Cache invariants. A "device" reads memory past the CPU caches; one that is
- * coherent does not, and counts as a CPU view.
+ * Cache invariants, each with a test of its name. A "device" reads memory past
+ * the CPU caches; one that is coherent does not, and counts as a CPU.
  *
- *  1. A line that only the CPU has is in memory before a device is mapped.
- *     A buffer is born with such lines (it was zeroed), every writable view may
- *     make more of them at any time, and a copy out of a bounce buffer too.
- *  2. A device that may have written is followed by an invalidation before the
- *     CPU may read, or write a part of a line: at the next session, the next
- *     view, or, when there are views already, when the device is unmapped.
- *  3. An invalidation throws nothing away: where the CPU may have newer lines,
- *     they are cleaned first. An eviction could write the same at any time.
- *  4. All of that goes through the one mapping that the heap's own device has
- *     of the buffer: the same cost with any number of attachments and with none.
- *  5. A mapping that bounces is a copy of the whole buffer, filled and emptied
- *     on its own. What is not known to be direct counts as bounced. Two copies
- *     that are both written cannot be made one again, so a bounced writer is
- *     the only writer among the devices.
+ *  device_sees_cpu: a line that only the CPU has is in memory before a device is
+ *	mapped, and after a session that wrote. A buffer is born with such lines
+ *	(it was zeroed), every writable view may make more of them at any time,
+ *	and a copy out of a bounce buffer too.
+ *  cpu_sees_device: a device that may have written is followed by an
+ *	invalidation before the CPU may read, or write a part of a line: at the
+ *	next session, the next view, or, when there are views already, when the
+ *	device is unmapped. With no device mapped, one that was told the address
+ *	may have written.
+ *  nothing_is_lost: an invalidation throws away nothing that the CPU wrote: where
+ *	it may have newer lines, they are cleaned first. An eviction could write
+ *	the same at any time.
+ *  one_pass: a session that reads is one invalidation, one that writes is one
+ *	cleaning, of the range that it names, whatever is attached, through the one
+ *	mapping that the heap's own device has of the buffer. So while a device may
+ *	write, views are trusted: what they write, they write in sessions. A new
+ *	view has not shown that yet, and a session of somebody else is one.
+ *  untouched_is_free: a buffer that no CPU touched since the last time costs
+ *	nothing to map and unmap.
+ *  bounced_is_a_copy: a mapping that bounces is a copy of the buffer, filled and
+ *	emptied on its own. What is not known to be direct counts as bounced. Two
+ *	copies that are both written cannot be made one again, so a bounced writer
+ *	is the only writer among the devices, and CPU sessions beside it are one
+ *	at a time: each fetches the copy.
  *
  * Locks: dma_buf.resv or mmap_lock, then heap_cached.lock. Nothing is taken
  * inside it.
@@ -56,6 +66,8 @@ int heap_cache_init(struct heap_cached *buffer, struct device *dev)
 	INIT_LIST_HEAD(&buffer->mappings);
 	buffer->views = 0;
 	buffer->writers = 0;
+	buffer->snoopers = 0;
+	buffer->sessions = 0;
 	buffer->cpu_newer = true;
 	buffer->cpu_stale = false;
 	return 0;
@@ -94,45 +106,70 @@ bool heap_cache_device_may_write(struct heap_cached *buffer)
 	return false;
 }
 
-/* Invariant 1: memory has what the CPU wrote. */
+/*
+ * Whether the CPU has lines that memory lacks, or may make some at any time, if
+ * who has a view keeps to sessions.
+ */
+static bool heap_cache_has_newer(const struct heap_cached *buffer)
+{
+	return buffer->cpu_newer || buffer->sessions || buffer->snoopers;
+}
+
+static bool heap_cache_is_all(const struct heap_cached *buffer, size_t len)
+{
+	return len == buffer->base.size;
+}
+
+static void heap_cache_clean_range(struct heap_cached *buffer, size_t offset, size_t len)
+{
+	dma_sync_single_range_for_device(buffer->dev, buffer->dma, offset, len,
+					 DMA_BIDIRECTIONAL);
+	if (heap_cache_is_all(buffer, len))
+		buffer->cpu_newer = false;
+}
+
+static void heap_cache_invalidate_range(struct heap_cached *buffer, size_t offset, size_t len)
+{
+	dma_sync_single_range_for_cpu(buffer->dev, buffer->dma, offset, len,
+				      DMA_FROM_DEVICE);
+	if (heap_cache_is_all(buffer, len))
+		buffer->cpu_stale = false;
+}
+
+/* device_sees_cpu, for a device that is about to be mapped. */
 void heap_cache_clean(struct heap_cached *buffer)
 {
-	dma_sync_single_for_device(buffer->dev, buffer->dma, buffer->base.size,
-				   DMA_BIDIRECTIONAL);
-	buffer->cpu_newer = buffer->writers > 0;
+	if (heap_cache_has_newer(buffer) || buffer->writers)
+		heap_cache_clean_range(buffer, 0, buffer->base.size);
 }
 
-/* Invariants 2 and 3: the CPU reads what a device wrote, and keeps its own. */
+/* cpu_sees_device and nothing_is_lost, outside of sessions. */
 void heap_cache_invalidate(struct heap_cached *buffer)
 {
-	if (buffer->cpu_newer)
-		heap_cache_clean(buffer);
-	dma_sync_single_for_cpu(buffer->dev, buffer->dma, buffer->base.size,
-				DMA_FROM_DEVICE);
-	buffer->cpu_stale = false;
+	heap_cache_clean(buffer);
+	heap_cache_invalidate_range(buffer, 0, buffer->base.size);
 }
 
-void heap_cache_enter(struct heap_cached *buffer, bool writes)
+void heap_cache_snoop_get(struct heap_cached *buffer, bool writes)
 {
 	buffer->views++;
-	if (writes) {
-		buffer->writers++;
-		buffer->cpu_newer = true;
-	}
+	buffer->snoopers += writes;
 }
 
-void heap_cache_leave(struct heap_cached *buffer, bool writes)
+/* What the device wrote is in the caches still. */
+void heap_cache_snoop_put(struct heap_cached *buffer, bool writes)
 {
 	buffer->views--;
-	if (writes)
-		buffer->writers--;
+	buffer->snoopers -= writes;
+	buffer->cpu_newer |= writes;
 }
 
-/* The CPU copied all of the buffer out of a bounce buffer. */
-void heap_cache_copied_in(struct heap_cached *buffer)
+/* The CPU copied the range out of a bounce buffer. */
+void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len)
 {
-	buffer->cpu_stale = false;
-	heap_cache_clean(buffer);
+	if (heap_cache_is_all(buffer, len))
+		buffer->cpu_stale = false;
+	heap_cache_clean_range(buffer, offset, len);
 }
 
 /**
@@ -148,7 +185,9 @@ void heap_cache_view_get(struct heap_cached *buffer, bool writes)
 
 	if (!buffer->views && heap_cache_device_may_write(buffer))
 		heap_cache_invalidate(buffer);
-	heap_cache_enter(buffer, writes);
+	buffer->views++;
+	buffer->writers += writes;
+	buffer->cpu_newer |= writes;
 }
 
 /**
@@ -163,7 +202,109 @@ void heap_cache_view_put(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
-	heap_cache_leave(buffer, writes);
+	buffer->views--;
+	buffer->writers -= writes;
+	buffer->cpu_newer |= writes;
+}
+
+/* Whole cache lines: the range is widened to them. Page sizes are multiples. */
+static void heap_cache_round(size_t *offset, size_t *len)
+{
+	size_t line = dma_get_cache_alignment();
+	size_t end = ALIGN(*offset + *len, line);
+
+	*offset = ALIGN_DOWN(*offset, line);
+	*len = end - *offset;
+}
+
+/**
+ * heap_cache_begin_range() - a CPU session with a part of a buffer begins
+ * @dmabuf:	the buffer
+ * @dir:	DMA_TO_DEVICE when the CPU will only write
+ * @offset:	where the part begins, in bytes
+ * @len:	its length in bytes, at least 1; it ends within the buffer
+ *
+ * Context: process context, may sleep. Takes heap_cached.lock.
+ * Return: 0, or -ERESTARTSYS when a signal came while devices were at work.
+ */
+int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			   size_t offset, size_t len)
+{
+	struct heap_cached *buffer = heap_cached(dmabuf->priv);
+	struct heap_mapping *m;
+	bool may_write;
+	long ret;
+
+	/* The core waits as well, but only after this. */
+	ret = dma_resv_wait_timeout(dmabuf->resv,
+				    dma_resv_usage_rw(dir != DMA_FROM_DEVICE),
+				    true, MAX_SCHEDULE_TIMEOUT);
+	if (ret < 0)
+		return ret;
+
+	heap_cache_round(&offset, &len);
+	guard(mutex)(&buffer->lock);
+
+	may_write = heap_cache_device_may_write(buffer);
+	if (dir != DMA_TO_DEVICE || may_write) {
+		if (heap_cache_has_newer(buffer) || (buffer->writers && !may_write))
+			heap_cache_clean_range(buffer, offset, len);
+		/* Who is writing now may write between those two, for no device. */
+		if (may_write || !buffer->sessions)
+			heap_cache_invalidate_range(buffer, offset, len);
+	}
+	list_for_each_entry(m, &buffer->mappings, node) {
+		/* All of it goes back at the end, so all of it is fetched now. */
+		if (m->bounced && m->writes) {
+			heap_mapping_sync_for_cpu(m, offset, len);
+			heap_cache_copied_in(buffer, offset, len);
+		}
+	}
+	if (dir != DMA_FROM_DEVICE && buffer->sessions < UINT_MAX)
+		buffer->sessions++;
+	return 0;
+}
+
+/* The copies of devices that bounce are made by the CPU, of what others wrote too. */
+static void heap_cache_copy_out(struct heap_cached *buffer, size_t offset, size_t len)
+{
+	bool invalidated = false;
+	struct heap_mapping *m;
+
+	list_for_each_entry(m, &buffer->mappings, node) {
+		if (!m->bounced)
+			continue;
+		if (!invalidated && heap_cache_device_may_write(buffer))
+			heap_cache_invalidate_range(buffer, offset, len);
+		invalidated = true;
+		heap_mapping_sync_for_device(m, offset, len);
+	}
+}
+
+/**
+ * heap_cache_end_range() - a CPU session with a part of a buffer ends
+ * @dmabuf:	the buffer
+ * @dir:	DMA_FROM_DEVICE when the CPU only read
+ * @offset:	as it was begun with
+ * @len:	as it was begun with
+ *
+ * Context: process context, may sleep. Takes heap_cached.lock.
+ */
+void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			  size_t offset, size_t len)
+{
+	struct heap_cached *buffer = heap_cached(dmabuf->priv);
+
+	if (dir == DMA_FROM_DEVICE)
+		return;
+	heap_cache_round(&offset, &len);
+	guard(mutex)(&buffer->lock);
+
+	heap_cache_clean_range(buffer, offset, len);
+	heap_cache_copy_out(buffer, offset, len);
+	/* Programs end what they never began. */
+	if (buffer->sessions)
+		buffer->sessions--;
 }
 
 /**
@@ -176,30 +317,7 @@ void heap_cache_view_put(struct heap_cached *buffer, bool writes)
  */
 int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct heap_cached *buffer = heap_cached(dmabuf->priv);
-	struct heap_mapping *m;
-	long ret;
-
-	/* The core waits as well, but only after this. */
-	ret = dma_resv_wait_timeout(dmabuf->resv,
-				    dma_resv_usage_rw(dir != DMA_FROM_DEVICE),
-				    true, MAX_SCHEDULE_TIMEOUT);
-	if (ret < 0)
-		return ret;
-
-	guard(mutex)(&buffer->lock);
-
-	/* With no device known, one that was told the address may have written. */
-	if (dir != DMA_TO_DEVICE || heap_cache_device_may_write(buffer))
-		heap_cache_invalidate(buffer);
-	list_for_each_entry(m, &buffer->mappings, node) {
-		/* All of it goes back at the end, so all of it is fetched now. */
-		if (m->bounced && m->writes) {
-			dma_sync_sgtable_for_cpu(m->dev, &m->table, m->dir);
-			heap_cache_copied_in(buffer);
-		}
-	}
-	return 0;
+	return heap_cache_begin_range(dmabuf, dir, 0, dmabuf->size);
 }
 EXPORT_SYMBOL_NS_GPL(heap_cache_begin, "DMABUF_HEAP_LIB");
 
@@ -213,22 +331,7 @@ EXPORT_SYMBOL_NS_GPL(heap_cache_begin, "DMABUF_HEAP_LIB");
  */
 int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	struct heap_cached *buffer = heap_cached(dmabuf->priv);
-	struct heap_mapping *m;
-
-	guard(mutex)(&buffer->lock);
-
-	if (dir == DMA_FROM_DEVICE)
-		return 0;
-	heap_cache_clean(buffer);
-	list_for_each_entry(m, &buffer->mappings, node) {
-		if (!m->bounced)
-			continue;
-		/* The copy is made by the CPU, of what other devices wrote too. */
-		if (heap_cache_device_may_write(buffer))
-			heap_cache_invalidate(buffer);
-		dma_sync_sgtable_for_device(m->dev, &m->table, m->dir);
-	}
+	heap_cache_end_range(dmabuf, dir, 0, dmabuf->size);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(heap_cache_end, "DMABUF_HEAP_LIB");

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Between the files of the library: the cache rules that heap_cache.c keeps for
- * cached buffers. All of it is under heap_cached.lock.
+ * cached buffers. All of it is under heap_cached.lock, apart from the sessions,
+ * which take it.
  */
 #ifndef _HEAP_CACHE_H
 #define _HEAP_CACHE_H
 
 #include <linux/container_of.h>
+#include <linux/dma-direction.h>
 #include <linux/types.h>
 
 #include "heap_buffer.h"
 
+struct dma_buf;
 struct heap_mapping;
 
 static inline struct heap_cached *heap_cached(struct heap_buffer *buffer)
@@ -22,8 +25,13 @@ bool heap_cache_passes_by(const struct heap_mapping *m);
 bool heap_cache_device_may_write(struct heap_cached *buffer);
 void heap_cache_clean(struct heap_cached *buffer);
 void heap_cache_invalidate(struct heap_cached *buffer);
-void heap_cache_copied_in(struct heap_cached *buffer);
-void heap_cache_enter(struct heap_cached *buffer, bool writes);
-void heap_cache_leave(struct heap_cached *buffer, bool writes);
+void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len);
+void heap_cache_snoop_get(struct heap_cached *buffer, bool writes);
+void heap_cache_snoop_put(struct heap_cached *buffer, bool writes);
+
+int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			   size_t offset, size_t len);
+void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			  size_t offset, size_t len);
 
 #endif /* _HEAP_CACHE_H */

@@ -161,6 +161,41 @@ bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buff
 	return false;
 }
 
+/* Copies a range between the buffer and where the device works. */
+static void heap_mapping_sync(struct heap_mapping *m, size_t offset, size_t len,
+			      void (*sync)(struct device *dev, dma_addr_t addr, size_t size,
+					   enum dma_data_direction dir))
+{
+	struct scatterlist *sg;
+	unsigned int i;
+
+	for_each_sgtable_dma_sg(&m->table, sg, i) {
+		size_t here = sg_dma_len(sg);
+
+		if (offset < here) {
+			size_t part = min(len, here - offset);
+
+			sync(m->dev, sg_dma_address(sg) + offset, part, m->dir);
+			len -= part;
+			offset = 0;
+		} else {
+			offset -= here;
+		}
+		if (!len)
+			return;
+	}
+}
+
+void heap_mapping_sync_for_cpu(struct heap_mapping *m, size_t offset, size_t len)
+{
+	heap_mapping_sync(m, offset, len, dma_sync_single_for_cpu);
+}
+
+void heap_mapping_sync_for_device(struct heap_mapping *m, size_t offset, size_t len)
+{
+	heap_mapping_sync(m, offset, len, dma_sync_single_for_device);
+}
+
 /* Maps, and finds out whether that bounced. */
 static int heap_mapping_map(struct heap_mapping *m, struct heap_cached *buffer)
 {
@@ -177,7 +212,7 @@ static int heap_mapping_map(struct heap_mapping *m, struct heap_cached *buffer)
 	return dma_map_sgtable(m->dev, &m->table, m->dir, HEAP_DMA_ATTRS);
 }
 
-/* Invariant 5: no second writer beside one that bounces. */
+/* bounced_is_a_copy: no second writer beside one that bounces. */
 static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_cached *buffer)
 {
 	struct heap_mapping *other;
@@ -225,15 +260,14 @@ struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
 		goto err_unmap;
 
 	if (heap_cache_passes_by(m)) {
-		if (buffer->cpu_newer)
-			heap_cache_clean(buffer);
+		heap_cache_clean(buffer);
 	} else {
 		if (heap_cache_device_may_write(buffer))
 			heap_cache_invalidate(buffer);
 		if (m->bounced)
-			dma_sync_sgtable_for_device(m->dev, &m->table, m->dir);
+			heap_mapping_sync_for_device(m, 0, buffer->base.size);
 		else
-			heap_cache_enter(buffer, m->writes);
+			heap_cache_snoop_get(buffer, m->writes);
 	}
 	list_add(&m->node, &buffer->mappings);
 	mutex_unlock(&buffer->lock);
@@ -253,9 +287,9 @@ static void heap_mapping_gone(struct heap_mapping *m, struct heap_cached *buffer
 {
 	if (m->bounced) {
 		if (m->writes)
-			heap_cache_copied_in(buffer);
+			heap_cache_copied_in(buffer, 0, buffer->base.size);
 	} else if (dev_is_dma_coherent(m->dev)) {
-		heap_cache_leave(buffer, m->writes);
+		heap_cache_snoop_put(buffer, m->writes);
 	} else if (m->writes) {
 		buffer->cpu_stale = true;
 		if (buffer->views)

@@ -44,6 +44,8 @@ struct heap_mapping *heap_mapping_create(struct device *dev,
 void heap_mapping_destroy(struct heap_mapping *m);
 bool heap_mapping_leads_to(struct device *dev, dma_addr_t addr, phys_addr_t phys,
 			   size_t size);
+void heap_mapping_sync_for_cpu(struct heap_mapping *m, size_t offset, size_t len);
+void heap_mapping_sync_for_device(struct heap_mapping *m, size_t offset, size_t len);
 bool heap_mapping_bounces(struct heap_mapping *m, const struct heap_buffer *buffer);
 bool heap_mapping_reaches(struct device *dev, const struct heap_buffer *buffer);
 

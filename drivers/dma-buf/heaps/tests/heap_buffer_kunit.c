@@ -187,13 +187,13 @@ static void expect_all(struct kunit *test, const u8 *mem, u8 value)
 	KUNIT_EXPECT_NULL(test, memchr_inv(mem, value, TEST_SIZE));
 }
 
-/* Invariant 1, for the zeroes that a buffer is born with. */
+/* device_sees_cpu: the zeroes that a buffer is born with. */
 static void heap_buffer_test_device_sees_zeroes(struct kunit *test)
 {
 	expect_all(test, device_map(test, 0, DMA_TO_DEVICE), 0);
 }
 
-/* Invariant 1, for writes without a session. */
+/* device_sees_cpu: writes without a session. */
 static void heap_buffer_test_device_sees_earlier_writes(struct kunit *test)
 {
 	memset(cpu_map(test), 0x5a, TEST_SIZE);
@@ -211,7 +211,7 @@ static void heap_buffer_test_device_sees_session(struct kunit *test)
 	expect_all(test, device, 0x11);
 }
 
-/* Invariant 2, at a session. */
+/* cpu_sees_device: at a session. */
 static void heap_buffer_test_session_sees_device(struct kunit *test)
 {
 	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
@@ -223,7 +223,7 @@ static void heap_buffer_test_session_sees_device(struct kunit *test)
 	cpu_end(test, DMA_FROM_DEVICE);
 }
 
-/* Invariant 2, when the device goes while there is a view. */
+/* cpu_sees_device: when the device goes while there is a view. */
 static void heap_buffer_test_view_sees_unmapped_device(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -234,7 +234,7 @@ static void heap_buffer_test_view_sees_unmapped_device(struct kunit *test)
 	expect_all(test, cpu, 0x33);
 }
 
-/* Invariant 2, when the view comes after the device went. */
+/* cpu_sees_device: when the view comes after the device went. */
 static void heap_buffer_test_later_view_sees_device(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -280,7 +280,7 @@ static void heap_buffer_test_device_to_device(struct kunit *test)
 	expect_all(test, to, 0x78);
 }
 
-/* Invariant 3: a session without a device keeps what was written before it. */
+/* nothing_is_lost: a session without a device keeps what was written before it. */
 static void heap_buffer_test_session_keeps_earlier_writes(struct kunit *test)
 {
 	u8 *cpu = cpu_map(test);
@@ -383,7 +383,7 @@ static void heap_buffer_test_session_beside_a_writer(struct kunit *test)
 	expect_all(test, cpu, 0x44);
 }
 
-/* Invariant 5: two writers, of which one bounces, are one too many. */
+/* bounced_is_a_copy: two writers, of which one bounces, are one too many. */
 static void heap_buffer_test_second_writer(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;

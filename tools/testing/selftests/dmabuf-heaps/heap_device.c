@@ -7,9 +7,6 @@
 
 #define BUFFERS		32
 
-#define TRACEFS		"/sys/kernel/tracing/"
-#define TO_DEVICE	"dma_sync_single_for_device"
-
 static void take_and_dirty(struct __test_metadata *_metadata, const struct heap_state *heap,
 			   int *bufs, size_t len)
 {
@@ -110,51 +107,6 @@ HEAP_VIEW_TEST(sees_what_cpu_wrote_before)
 	pattern_fill(buf_view(_metadata, buf, len), len, 1);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
 	expect_device_sees(_metadata, dev, len, 1);
-}
-
-/* Passes of cache cleaning over this heap's buffers since the last call. */
-static int count_cleaning(struct __test_metadata *_metadata, const char *heap)
-{
-	FILE *trace = fopen(TRACEFS "trace", "r");
-	char line[1024];
-	int passes = 0;
-
-	ASSERT_NE(NULL, trace);
-	while (fgets(line, sizeof(line), trace))
-		passes += strstr(line, heap) && strstr(line, TO_DEVICE ":");
-	fclose(trace);
-	write_setting(_metadata, TRACEFS "trace", "\n");
-	return passes;
-}
-
-/*
- * QEMU has no caches: that lines are cleaned for a device that passes them by,
- * and for no other, is seen in the trace of the heap's own device.
- */
-HEAP_VIEW_TEST(import_cleans_when_needed)
-{
-	int dev = device_open(_metadata, &self->heap);
-	const __u32 flags = device_flags(_metadata, dev);
-	const bool passes_by = !(flags & (EDU_DMA_COHERENT | EDU_DMA_BOUNCES));
-	const int passes = self->heap.cached && passes_by ? 1 : 0;
-	const size_t len = buffer_len(&self->heap, 1, LEN);
-	int buf = heap_take(_metadata, &self->heap, len);
-	char *view;
-
-	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "1");
-	count_cleaning(_metadata, self->heap.name);
-	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	EXPECT_EQ(passes, count_cleaning(_metadata, self->heap.name))
-		TH_LOG("a new buffer");
-	ASSERT_EQ(0, device_release(dev));
-
-	view = buf_view(_metadata, buf, len);
-	pattern_fill(view, len, 13);
-	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	EXPECT_EQ(passes, count_cleaning(_metadata, self->heap.name))
-		TH_LOG("a buffer that the CPU wrote");
-	expect_device_sees(_metadata, dev, len, 13);
-	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", "0");
 }
 
 /* A device that came for writing changes what it writes and nothing beside. */

@@ -2,11 +2,11 @@
 /*
  * DMA_BUF_IOCTL_SYNC: every valid request succeeds whatever hangs on the buffer
  * (nothing, views, devices) and in whatever order sessions begin and end, wrong
- * requests get EINVAL, no byte that user space wrote is lost on the way, and the
- * cache maintenance is what the rules in heap_cache.c ask for, pass by pass.
+ * requests get EINVAL, and no byte that user space wrote is lost on the way.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
+#include "heap_trace.h"
 
 #define LEN	heap_len(&self->heap, MIB(2))
 
@@ -161,110 +161,19 @@ HEAP_VIEW_TEST(two_processes)
 	EXPECT_EQ(0, child_status(_metadata, pid));
 }
 
-#define TRACEFS		"/sys/kernel/tracing/"
-#define TO_DEVICE	"dma_sync_single_for_device"
-#define TO_CPU		"dma_sync_single_for_cpu"
-#define MAP		"dma_map_phys"
-
-static void trace_maintenance(struct __test_metadata *_metadata, const char *on)
-{
-	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", on);
-	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", on);
-	write_setting(_metadata, TRACEFS "events/dma/" MAP "/enable", on);
-}
-
-/* Whether a line is of this event, on the device of this heap. */
-static bool is_event(const char *line, const char *event, const char *heap)
-{
-	char text[NAME_MAX + 64];
-
-	snprintf(text, sizeof(text), " %s: %s ", event, heap);
-	return strstr(line, text);
-}
-
-/* Passes of cache maintenance over this heap's buffers since the last call. */
-static void count_passes(struct __test_metadata *_metadata, const char *heap, int *clean,
-			 int *invalidate)
-{
-	FILE *trace = fopen(TRACEFS "trace", "r");
-	char line[1024];
-
-	ASSERT_NE(NULL, trace)
-		TH_LOG("no %strace: is tracefs mounted?", TRACEFS);
-	*clean = 0;
-	*invalidate = 0;
-	while (fgets(line, sizeof(line), trace)) {
-		*clean += is_event(line, TO_DEVICE, heap);
-		*clean += is_event(line, MAP, heap) && !strstr(line, "SKIP_CPU_SYNC");
-		*invalidate += is_event(line, TO_CPU, heap);
-	}
-	fclose(trace);
-	write_setting(_metadata, TRACEFS "trace", "\n");
-}
-
-static void check_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
-			 int buf, __u64 flags, int clean, int invalidate)
-{
-	int cleaned, invalidated;
-
-	count_passes(_metadata, heap->name, &cleaned, &invalidated);
-	ASSERT_EQ(0, buf_sync(buf, flags));
-	count_passes(_metadata, heap->name, &cleaned, &invalidated);
-	EXPECT_EQ(clean, cleaned)
-		TH_LOG("cleaning at flags %llu", flags);
-	EXPECT_EQ(invalidate, invalidated)
-		TH_LOG("invalidation at flags %llu", flags);
-}
-
-/*
- * QEMU has no caches, so a pass that was forgotten shows in no byte; the trace
- * events of the DMA API show it, on the heap's own device.
- */
-HEAP_VIEW_TEST(passes_are_counted)
-{
-	struct heap_state *heap = &self->heap;
-	int buf;
-
-	if (!heap->cached)
-		SKIP(return, "CPU views are write-combined");
-	buf = heap_take(_metadata, heap, LEN);
-	trace_maintenance(_metadata, "1");
-
-	/* A buffer is born with lines that memory lacks: cleaned once. */
-	check_passes(_metadata, heap, buf, START_RW, 1, 1);
-	check_passes(_metadata, heap, buf, END_RW, 1, 0);
-	/* Nothing that only the CPU has is left, and nobody has a view. */
-	check_passes(_metadata, heap, buf, START_RW, 0, 1);
-	check_passes(_metadata, heap, buf, END_RW, 1, 0);
-
-	/* Who has a view may have written: that is not thrown away. */
-	buf_view(_metadata, buf, LEN);
-	check_passes(_metadata, heap, buf, START_RW, 1, 1);
-	check_passes(_metadata, heap, buf, END_RW, 1, 0);
-	/* Reading leaves nothing to clean; only writing needs nothing fetched. */
-	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_READ, 1, 1);
-	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_READ, 0, 0);
-	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, 0, 0);
-	check_passes(_metadata, heap, buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, 1, 0);
-
-	trace_maintenance(_metadata, "0");
-}
-
 /* Zeroes of a twin are written out once, before it is handed over, and then never. */
 HEAP_VIEW_TEST(uncached_needs_no_pass)
 {
 	struct heap_state *heap = &self->heap;
-	int buf, clean, invalidate;
+	int buf;
 
 	if (heap->cached)
 		SKIP(return, "CPU views are cached");
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, heap->name, &clean, &invalidate);
+	count_passes(_metadata, heap);
 	buf = heap_take(_metadata, heap, LEN);
-	count_passes(_metadata, heap->name, &clean, &invalidate);
 	/* What is not in the linear map was never in a cache. */
-	EXPECT_EQ(heap->area[0] ? 1 : 0, clean);
-	EXPECT_EQ(0, invalidate);
+	expect_passes(_metadata, heap, "a new buffer", heap->area[0] ? 1 : 0, 0);
 
 	memset(buf_view(_metadata, buf, LEN), 0xff, LEN);
 	check_passes(_metadata, heap, buf, START_RW, 0, 0);
