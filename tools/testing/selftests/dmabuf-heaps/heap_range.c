@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * DMA_BUF_SYNC_RANGE of /dev/dma-buf-sync: CPU sessions with a part of a buffer,
+ * for anybody who has it: what they maintain, what they cost, what the device
+ * and the CPU see, and what is refused.
+ */
+#include <grp.h>
+
+#include <linux/dma-buf-sync.h>
+
+#include "heap_device.h"
+#include "heap_trace.h"
+
+#define SYNC_NODE	"/dev/dma-buf-sync"
+
+#define START_RW	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)
+#define END_RW		(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW)
+
+static int node_open(struct __test_metadata *_metadata)
+{
+	int node = open(SYNC_NODE, O_RDWR | O_CLOEXEC);
+
+	ASSERT_GE(node, 0)
+		TH_LOG("%s: %s", SYNC_NODE, strerror(errno));
+	return node;
+}
+
+static int sync_call(int node, const void *arg)
+{
+	return ioctl(node, DMA_BUF_SYNC_RANGE, arg) ? -errno : 0;
+}
+
+static int range_sync(int node, int buf, __u64 flags, __u64 offset, __u64 len)
+{
+	struct dma_buf_sync_range range = {
+		.size = sizeof(range), .fd = buf, .flags = flags, .offset = offset, .len = len,
+	};
+
+	return sync_call(node, &range);
+}
+
+/* What is written in a session of a part is there, and so is all beside it. */
+HEAP_VIEW_TEST(sessions)
+{
+	const size_t len = heap_len(&self->heap, KIB(256)), page = self->heap.page;
+	const struct {
+		size_t offset, len;
+	} parts[] = {
+		{ 0, 1 }, { 0, page }, { len - 1, 1 }, { len - page, page }, { page - 1, 2 },
+		{ 100, 3 }, { 0, len },
+	};
+	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, len);
+	char *view = buf_view(_metadata, buf, len), *want = malloc(len);
+	size_t i;
+
+	ASSERT_NE(NULL, want);
+	pattern_fill(view, len, 1);
+	pattern_fill(want, len, 1);
+	for (i = 0; i < ARRAY_SIZE(parts); i++) {
+		ASSERT_EQ(0, range_sync(node, buf, START_RW, parts[i].offset, parts[i].len));
+		memset(view + parts[i].offset, i, parts[i].len);
+		memset(want + parts[i].offset, i, parts[i].len);
+		ASSERT_EQ(0, range_sync(node, buf, END_RW, parts[i].offset, parts[i].len));
+		EXPECT_EQ(0, memcmp(view, want, len))
+			TH_LOG("%zu bytes at %zu", parts[i].len, parts[i].offset);
+	}
+	free(want);
+}
+
+/* One pass over the lines that the part lies in, and over no more. */
+HEAP_VIEW_TEST(maintains_the_part)
+{
+	struct heap_state *heap = &self->heap;
+	const size_t len = heap_len(heap, MIB(1)), offset = len / 2 + 1000, part = 100;
+	int node = node_open(_metadata), buf = heap_take(_metadata, heap, len);
+	struct heap_passes all, some;
+
+	trace_maintenance(_metadata, "1");
+	count_passes(_metadata, heap);
+	ASSERT_EQ(0, buf_sync(buf, END_RW));
+	all = count_passes(_metadata, heap);
+	ASSERT_EQ(0, range_sync(node, buf, START_RW, offset, part));
+	some = count_passes(_metadata, heap);
+	if (!heap->cached) {
+		EXPECT_EQ(0, some.clean + some.invalidate);
+		return;
+	}
+	EXPECT_EQ(0, some.clean);
+	EXPECT_EQ(1, some.invalidate);
+	EXPECT_LE(some.addr, all.addr + offset);
+	EXPECT_GE(some.addr + some.size, all.addr + offset + part);
+	/* Whole lines, which are 128 bytes here and nowhere more than 256. */
+	EXPECT_LE(some.size, part + 2 * 256);
+	EXPECT_EQ(0, some.addr % 32);
+	EXPECT_EQ(0, some.size % 32);
+
+	ASSERT_EQ(0, range_sync(node, buf, END_RW, offset, part));
+	some = count_passes(_metadata, heap);
+	EXPECT_EQ(1, some.clean);
+	EXPECT_EQ(0, some.invalidate);
+	EXPECT_LE(some.size, part + 2 * 256);
+	/* Of the last byte too. */
+	ASSERT_EQ(0, range_sync(node, buf, END_RW, len - 1, 1));
+	some = count_passes(_metadata, heap);
+	EXPECT_EQ(all.addr + len, some.addr + some.size);
+	trace_maintenance(_metadata, "0");
+}
+
+static __u64 range_cost(struct __test_metadata *_metadata, int node, int buf, size_t offset,
+			size_t len)
+{
+	__u64 least = ~0ULL, start;
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		start = now();
+		ASSERT_EQ(0, range_sync(node, buf, START_RW, offset, len));
+		ASSERT_EQ(0, range_sync(node, buf, END_RW, offset, len));
+		start = now() - start;
+		if (start < least)
+			least = start;
+	}
+	return least;
+}
+
+/* 4 KiB of 64 MiB: a thousandth of the whole, or less. */
+HEAP_VIEW_TEST(costs_the_part)
+{
+	struct heap_state *heap = &self->heap;
+	const size_t len = MIB(64);
+	__u64 all, part;
+	int node, buf;
+
+	if (!time_is_instructions())
+		SKIP(return, "guest time does not count instructions: vm --icount");
+	if (!heap->cached || !heap_has_room(heap, len))
+		SKIP(return, "not a cached heap that has room for 64 MiB");
+	node = node_open(_metadata);
+	buf = heap_take(_metadata, heap, len);
+	buf_view(_metadata, buf, len);
+	all = range_cost(_metadata, node, buf, 0, len);
+	part = range_cost(_metadata, node, buf, MIB(32), KIB(4));
+	EXPECT_LE(part * 1000, all);
+	TH_LOG("a session of 64 MiB: %llu instructions, of 4 KiB of it: %llu",
+	       (unsigned long long)all, (unsigned long long)part);
+}
+
+/* What a device writes arrives in the part; where it works on a copy, only there. */
+HEAP_VIEW_TEST(device_and_a_part)
+{
+	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
+	const bool bounces = device_flags(_metadata, dev) & EDU_DMA_BOUNCES;
+	const size_t len = buffer_len(&self->heap, 1, LEN), half = len / 2;
+	int buf = heap_take(_metadata, &self->heap, len);
+	__u64 *view = (void *)buf_view(_metadata, buf, len), *seen = malloc(len);
+	const size_t mid = half / sizeof(*view);
+
+	ASSERT_NE(NULL, seen);
+	pattern_fill(view, len, 1);
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	device_writes_pattern(_metadata, dev, len, 2);
+	ASSERT_EQ(0, range_sync(node, buf, START_RW, half, half));
+	EXPECT_EQ(pattern_word(mid, 2), view[mid]);
+	EXPECT_EQ(pattern_word(0, bounces ? 1 : 2), view[0]);
+	view[mid] = 3;
+	if (bounces)
+		view[0] = 4;	/* beside the session */
+	ASSERT_EQ(0, range_sync(node, buf, END_RW, half, half));
+
+	ASSERT_EQ(0, device_reads(dev, 0, seen, len));
+	EXPECT_EQ(3, seen[mid]);
+	EXPECT_EQ(pattern_word(0, 2), seen[0]);
+	EXPECT_EQ(pattern_word(2 * mid - 1, 2), seen[2 * mid - 1]);
+	free(seen);
+}
+
+/* What cannot be, and that the next call works. */
+HEAP_TEST(wrong_ranges)
+{
+	const size_t len = self->heap.page;
+	const struct {
+		__u64 flags, offset, len;
+	} wrong[] = {
+		{ START_RW, 0, 0 }, { START_RW, len, 0 }, { START_RW, len, 1 },
+		{ START_RW, 0, len + 1 }, { START_RW, 1, len }, { END_RW, 0, len + 1 },
+		{ START_RW, len + 1, 1 }, { START_RW, ~0ULL, 1 }, { START_RW, 1, ~0ULL },
+		{ START_RW, ~0ULL, ~0ULL }, { START_RW, 1ULL << 32, 1 },
+		{ START_RW, 0, (1ULL << 32) + 1 },
+		{ 0, 0, len }, { DMA_BUF_SYNC_END, 0, len }, { 1 << 3, 0, len },
+		{ START_RW | 1 << 3, 0, len }, { START_RW | 1ULL << 32, 0, len },
+		{ ~0ULL, 0, len },
+	};
+	const int good = self->heap.is_protected ? -EACCES : 0;
+	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, len);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(-EINVAL, range_sync(node, buf, wrong[i].flags, wrong[i].offset,
+					      wrong[i].len))
+			TH_LOG("flags %#llx, %#llx bytes at %#llx", wrong[i].flags, wrong[i].len,
+			       wrong[i].offset);
+		EXPECT_EQ(good, range_sync(node, buf, START_RW, 0, len));
+		EXPECT_EQ(good, range_sync(node, buf, END_RW, 0, len));
+	}
+}
+
+HEAP_VIEW_TEST(wrong_buffers)
+{
+	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, self->heap.page);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), closed;
+
+	closed = dup(buf);
+	ASSERT_EQ(0, close(closed));
+	EXPECT_EQ(-EBADF, range_sync(node, -1, START_RW, 0, 1));
+	EXPECT_EQ(-EBADF, range_sync(node, closed, START_RW, 0, 1));
+	EXPECT_EQ(-EINVAL, range_sync(node, null, START_RW, 0, 1));
+	EXPECT_EQ(-EINVAL, range_sync(node, node, START_RW, 0, 1));
+	EXPECT_EQ(0, range_sync(node, buf, START_RW, 0, 1));
+	EXPECT_EQ(0, range_sync(node, buf, END_RW, 0, 1));
+}
+
+/* A structure that is shorter than the first one, or longer than this kernel's. */
+HEAP_VIEW_TEST(wrong_structures)
+{
+	const size_t page = self->heap.page;
+	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, page);
+	struct dma_buf_sync_range *range = calloc(3, page);
+	char *tail = (char *)(range + 1);
+	__u32 size;
+
+	ASSERT_NE(NULL, range);
+	*range = (struct dma_buf_sync_range){ .fd = buf, .flags = END_RW, .len = page };
+	for (size = 0; size < sizeof(*range); size++) {
+		range->size = size;
+		EXPECT_EQ(-EINVAL, sync_call(node, range));
+	}
+	for (size = sizeof(*range); size <= page; size += 8) {
+		range->size = size;
+		EXPECT_EQ(0, sync_call(node, range));
+	}
+	range->size = page + 1;
+	EXPECT_EQ(-E2BIG, sync_call(node, range));
+	range->size = sizeof(*range) + 8;
+	tail[7] = 1;
+	EXPECT_EQ(-E2BIG, sync_call(node, range));
+	range->size = sizeof(*range);
+	EXPECT_EQ(0, sync_call(node, range));
+
+	EXPECT_EQ(-EFAULT, sync_call(node, NULL));
+	EXPECT_EQ(-EFAULT, sync_call(node, (void *)16));
+	EXPECT_EQ(-1, ioctl(node, _IO('D', 0x41), range));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(0, sync_call(node, range));
+	free(range);
+}
+
+/* Who has a buffer and no privilege. */
+HEAP_VIEW_TEST(needs_no_privilege)
+{
+	const size_t len = self->heap.page;
+	int buf = heap_take(_metadata, &self->heap, len);
+	pid_t pid = fork();
+
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		int node;
+
+		ASSERT_EQ(0, setgroups(0, NULL));
+		ASSERT_EQ(0, setgid(65534));
+		ASSERT_EQ(0, setuid(65534));
+		node = node_open(_metadata);
+		ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, len));
+		ASSERT_EQ(0, range_sync(node, buf, END_RW, 0, len));
+		_exit(0);
+	}
+	EXPECT_EQ(0, child_status(_metadata, pid));
+}
+
+/* A buffer of the kernel's own heap, whole. */
+TEST(another_exporter)
+{
+	int heap = heap_open("system", O_RDWR), node = node_open(_metadata), buf;
+	char *view;
+
+	ASSERT_GE(heap, 0);
+	buf = heap_alloc(heap, KIB(64));
+	ASSERT_GE(buf, 0);
+	view = buf_view(_metadata, buf, KIB(64));
+	pattern_fill(view, KIB(64), 1);
+	EXPECT_EQ(0, range_sync(node, buf, START_RW, KIB(4), KIB(8)));
+	EXPECT_EQ(-1, pattern_differs(view, KIB(64), 1));
+	EXPECT_EQ(0, range_sync(node, buf, END_RW, KIB(4), KIB(8)));
+	EXPECT_EQ(-EINVAL, range_sync(node, buf, START_RW, KIB(64), 1));
+}
+
+TEST_HARNESS_MAIN
