@@ -28,7 +28,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
 
-.PHONY: all modules dtbs modules_install install demo check lint clean help
+.PHONY: all modules dtbs modules_install install demo check lint mutants clean help
 
 all: modules dtbs
 
@@ -66,6 +66,9 @@ check:
 lint:
 	@$(QEMU_DIR)/lint
 
+mutants:
+	@$(QEMU_DIR)/mutants
+
 clean:
 	@test ! -f $(KDIR)/Makefile || $(KBUILD) clean
 	rm -f $(DTBO)
@@ -75,6 +78,7 @@ help:
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
 	@echo '  check            every test, on a release and on a debug kernel'
 	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, dt-validate, shellcheck'
+	@echo '  mutants          delete each call that maintains caches, and see which test notices'
 	@echo
 	@echo 'Build it for a kernel:'
 	@echo '  all              modules and dtbs (the default)'

@@ -46,11 +46,12 @@ struct heap_buffer {
  * @mappings:	what importers have mapped now, &struct heap_mapping
  * @views:	who sees the buffer through the CPU caches: mmap areas, vmaps and
  *		coherent devices
- * @writers:	CPU views that may write: those of @views that are no devices
- * @snoopers:	coherent devices that may write
- * @sessions:	CPU sessions that may write and have not ended
- * @cpu_newer:	CPU caches may hold lines that memory lacks, apart from what
- *		@sessions and @snoopers are writing
+ * @writers:	mmap areas that may write
+ * @strays:	the other @views that may write: they heed no session
+ * @sessions:	CPU sessions that may write and have not ended; a session that
+ *		nobody can write in, for want of @writers, does not matter
+ * @cpu_newer:	CPU caches may hold lines that memory lacks, apart from what is
+ *		written in @sessions and by @strays
  * @cpu_stale:	CPU caches may hold lines older than what a device wrote
  */
 struct heap_cached {
@@ -61,7 +62,7 @@ struct heap_cached {
 	struct list_head mappings;
 	unsigned int views;
 	unsigned int writers;
-	unsigned int snoopers;
+	unsigned int strays;
 	unsigned int sessions;
 	bool cpu_newer;
 	bool cpu_stale;

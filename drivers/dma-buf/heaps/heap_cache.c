@@ -13,15 +13,18 @@
  *	invalidation before the CPU may read, or write a part of a line: at the
  *	next session, the next view, or, when there are views already, when the
  *	device is unmapped. With no device mapped, one that was told the address
- *	may have written.
+ *	may have written, for a session that reads.
  *  nothing_is_lost: an invalidation throws away nothing that the CPU wrote: where
- *	it may have newer lines, they are cleaned first. An eviction could write
- *	the same at any time.
+ *	it may have newer lines, they are cleaned first. Who writes in between
+ *	would lose it, so while somebody may be writing through the caches, no
+ *	invalidation is made that can wait, and none for a device that is not
+ *	known. Sessions beside one that writes share no cache line with it.
  *  one_pass: a session that reads is one invalidation, one that writes is one
- *	cleaning, of the range that it names, whatever is attached, through the one
- *	mapping that the heap's own device has of the buffer. So while a device may
- *	write, views are trusted: what they write, they write in sessions. A new
- *	view has not shown that yet, and a session of somebody else is one.
+ *	cleaning, of the range that it names, whatever is mapped directly, through
+ *	the one mapping that the heap's own device has of the buffer. So while a
+ *	device may write, mmap views are trusted from the first session on: what
+ *	anybody writes then, he writes in sessions. A new view ends that trust,
+ *	until the next session, and a driver's vmap is never trusted.
  *  untouched_is_free: a buffer that no CPU touched since the last time costs
  *	nothing to map and unmap.
  *  bounced_is_a_copy: a mapping that bounces is a copy of the buffer, filled and
@@ -66,7 +69,7 @@ int heap_cache_init(struct heap_cached *buffer, struct device *dev)
 	INIT_LIST_HEAD(&buffer->mappings);
 	buffer->views = 0;
 	buffer->writers = 0;
-	buffer->snoopers = 0;
+	buffer->strays = 0;
 	buffer->sessions = 0;
 	buffer->cpu_newer = true;
 	buffer->cpu_stale = false;
@@ -106,13 +109,10 @@ bool heap_cache_device_may_write(struct heap_cached *buffer)
 	return false;
 }
 
-/*
- * Whether the CPU has lines that memory lacks, or may make some at any time, if
- * who has a view keeps to sessions.
- */
-static bool heap_cache_has_newer(const struct heap_cached *buffer)
+/* Whether somebody may be writing through the CPU caches just now. */
+static bool heap_cache_is_busy(const struct heap_cached *buffer)
 {
-	return buffer->cpu_newer || buffer->sessions || buffer->snoopers;
+	return buffer->strays || (buffer->sessions && buffer->writers);
 }
 
 static bool heap_cache_is_all(const struct heap_cached *buffer, size_t len)
@@ -139,28 +139,33 @@ static void heap_cache_invalidate_range(struct heap_cached *buffer, size_t offse
 /* device_sees_cpu, for a device that is about to be mapped. */
 void heap_cache_clean(struct heap_cached *buffer)
 {
-	if (heap_cache_has_newer(buffer) || buffer->writers)
-		heap_cache_clean_range(buffer, 0, buffer->base.size);
+	if (!buffer->cpu_newer && !buffer->writers && !heap_cache_is_busy(buffer))
+		return;
+	heap_cache_clean_range(buffer, 0, buffer->base.size);
+	buffer->cpu_newer = buffer->writers;
 }
 
-/* cpu_sees_device and nothing_is_lost, outside of sessions. */
-void heap_cache_invalidate(struct heap_cached *buffer)
+/* cpu_sees_device, outside of sessions; if it has to wait, a session makes up for it. */
+void heap_cache_settle(struct heap_cached *buffer)
 {
+	if (!heap_cache_device_may_write(buffer) || heap_cache_is_busy(buffer))
+		return;
 	heap_cache_clean(buffer);
 	heap_cache_invalidate_range(buffer, 0, buffer->base.size);
 }
 
-void heap_cache_snoop_get(struct heap_cached *buffer, bool writes)
+/* One more that sees the buffer through the caches and heeds no session. */
+void heap_cache_stray_get(struct heap_cached *buffer, bool writes)
 {
 	buffer->views++;
-	buffer->snoopers += writes;
+	buffer->strays += writes;
 }
 
-/* What the device wrote is in the caches still. */
-void heap_cache_snoop_put(struct heap_cached *buffer, bool writes)
+/* What it wrote is in the caches still. */
+void heap_cache_stray_put(struct heap_cached *buffer, bool writes)
 {
 	buffer->views--;
-	buffer->snoopers -= writes;
+	buffer->strays -= writes;
 	buffer->cpu_newer |= writes;
 }
 
@@ -173,7 +178,7 @@ void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len)
 }
 
 /**
- * heap_cache_view_get() - a CPU view of the buffer comes to be
+ * heap_cache_view_get() - user space gets a view of the buffer
  * @buffer:	the buffer
  * @writes:	the view can be written, now or later
  *
@@ -183,8 +188,8 @@ void heap_cache_view_get(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
-	if (!buffer->views && heap_cache_device_may_write(buffer))
-		heap_cache_invalidate(buffer);
+	if (!buffer->views)
+		heap_cache_settle(buffer);
 	buffer->views++;
 	buffer->writers += writes;
 	buffer->cpu_newer |= writes;
@@ -205,6 +210,39 @@ void heap_cache_view_put(struct heap_cached *buffer, bool writes)
 	buffer->views--;
 	buffer->writers -= writes;
 	buffer->cpu_newer |= writes;
+	/* Programs die in the middle of a session. */
+	if (!buffer->writers)
+		buffer->sessions = 0;
+}
+
+/**
+ * heap_cache_vmap_get() - a driver gets a view of the buffer
+ * @buffer:	the buffer
+ *
+ * Drivers write frame after frame into such a view and begin no session.
+ *
+ * Context: process context, may sleep. Takes heap_cached.lock.
+ */
+void heap_cache_vmap_get(struct heap_cached *buffer)
+{
+	guard(mutex)(&buffer->lock);
+
+	if (!buffer->views)
+		heap_cache_settle(buffer);
+	heap_cache_stray_get(buffer, true);
+}
+
+/**
+ * heap_cache_vmap_put() - undo heap_cache_vmap_get()
+ * @buffer:	the buffer
+ *
+ * Context: process context, may sleep. Takes heap_cached.lock.
+ */
+void heap_cache_vmap_put(struct heap_cached *buffer)
+{
+	guard(mutex)(&buffer->lock);
+
+	heap_cache_stray_put(buffer, true);
 }
 
 /* Whole cache lines: the range is widened to them. Page sizes are multiples. */
@@ -215,6 +253,20 @@ static void heap_cache_round(size_t *offset, size_t *len)
 
 	*offset = ALIGN_DOWN(*offset, line);
 	*len = end - *offset;
+}
+
+/* cpu_sees_device, nothing_is_lost and one_pass, when a session begins. */
+static void heap_cache_fetch(struct heap_cached *buffer, size_t offset, size_t len,
+			     bool may_write)
+{
+	/* All that was written before there was trust, once. */
+	if (may_write && buffer->cpu_newer)
+		heap_cache_clean_range(buffer, 0, buffer->base.size);
+	else if (buffer->cpu_newer || (buffer->writers && !may_write) ||
+		 heap_cache_is_busy(buffer))
+		heap_cache_clean_range(buffer, offset, len);
+	if (may_write || !heap_cache_is_busy(buffer))
+		heap_cache_invalidate_range(buffer, offset, len);
 }
 
 /**
@@ -246,21 +298,16 @@ int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 	guard(mutex)(&buffer->lock);
 
 	may_write = heap_cache_device_may_write(buffer);
-	if (dir != DMA_TO_DEVICE || may_write) {
-		if (heap_cache_has_newer(buffer) || (buffer->writers && !may_write))
-			heap_cache_clean_range(buffer, offset, len);
-		/* Who is writing now may write between those two, for no device. */
-		if (may_write || !buffer->sessions)
-			heap_cache_invalidate_range(buffer, offset, len);
-	}
+	if (dir != DMA_TO_DEVICE || may_write)
+		heap_cache_fetch(buffer, offset, len, may_write);
 	list_for_each_entry(m, &buffer->mappings, node) {
-		/* All of it goes back at the end, so all of it is fetched now. */
+		/* All of the range goes back at the end, so all is fetched now. */
 		if (m->bounced && m->writes) {
 			heap_mapping_sync_for_cpu(m, offset, len);
 			heap_cache_copied_in(buffer, offset, len);
 		}
 	}
-	if (dir != DMA_FROM_DEVICE && buffer->sessions < UINT_MAX)
+	if (dir != DMA_FROM_DEVICE)
 		buffer->sessions++;
 	return 0;
 }
@@ -274,7 +321,8 @@ static void heap_cache_copy_out(struct heap_cached *buffer, size_t offset, size_
 	list_for_each_entry(m, &buffer->mappings, node) {
 		if (!m->bounced)
 			continue;
-		if (!invalidated && heap_cache_device_may_write(buffer))
+		if (!invalidated && heap_cache_device_may_write(buffer) &&
+		    !heap_cache_is_busy(buffer))
 			heap_cache_invalidate_range(buffer, offset, len);
 		invalidated = true;
 		heap_mapping_sync_for_device(m, offset, len);
@@ -300,11 +348,11 @@ void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 	heap_cache_round(&offset, &len);
 	guard(mutex)(&buffer->lock);
 
-	heap_cache_clean_range(buffer, offset, len);
-	heap_cache_copy_out(buffer, offset, len);
 	/* Programs end what they never began. */
 	if (buffer->sessions)
 		buffer->sessions--;
+	heap_cache_clean_range(buffer, offset, len);
+	heap_cache_copy_out(buffer, offset, len);
 }
 
 /**

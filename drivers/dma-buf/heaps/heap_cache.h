@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Between the files of the library: the cache rules that heap_cache.c keeps for
- * cached buffers. All of it is under heap_cached.lock, apart from the sessions,
- * which take it.
+ * cached buffers. All of it is under heap_cached.lock, apart from vmaps and
+ * sessions, which take it.
  */
 #ifndef _HEAP_CACHE_H
 #define _HEAP_CACHE_H
@@ -24,10 +24,13 @@ static inline struct heap_cached *heap_cached(struct heap_buffer *buffer)
 bool heap_cache_passes_by(const struct heap_mapping *m);
 bool heap_cache_device_may_write(struct heap_cached *buffer);
 void heap_cache_clean(struct heap_cached *buffer);
-void heap_cache_invalidate(struct heap_cached *buffer);
+void heap_cache_settle(struct heap_cached *buffer);
 void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len);
-void heap_cache_snoop_get(struct heap_cached *buffer, bool writes);
-void heap_cache_snoop_put(struct heap_cached *buffer, bool writes);
+void heap_cache_stray_get(struct heap_cached *buffer, bool writes);
+void heap_cache_stray_put(struct heap_cached *buffer, bool writes);
+
+void heap_cache_vmap_get(struct heap_cached *buffer);
+void heap_cache_vmap_put(struct heap_cached *buffer);
 
 int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			   size_t offset, size_t len);

@@ -229,7 +229,8 @@ static bool heap_mapping_conflicts(struct heap_mapping *m, struct heap_cached *b
  * @dir:	what the device will do
  *
  * Costs no cache maintenance when the CPU has not touched the buffer since the
- * last time, and none for a coherent device.
+ * last time, and none for a coherent device unless one that is not may have
+ * written.
  *
  * Context: process context, may sleep; dma_buf.resv is held.
  * Return: a table with one entry (one for each 4 GiB), given back to
@@ -262,12 +263,11 @@ struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
 	if (heap_cache_passes_by(m)) {
 		heap_cache_clean(buffer);
 	} else {
-		if (heap_cache_device_may_write(buffer))
-			heap_cache_invalidate(buffer);
+		heap_cache_settle(buffer);
 		if (m->bounced)
 			heap_mapping_sync_for_device(m, 0, buffer->base.size);
 		else
-			heap_cache_snoop_get(buffer, m->writes);
+			heap_cache_stray_get(buffer, m->writes);
 	}
 	list_add(&m->node, &buffer->mappings);
 	mutex_unlock(&buffer->lock);
@@ -289,11 +289,11 @@ static void heap_mapping_gone(struct heap_mapping *m, struct heap_cached *buffer
 		if (m->writes)
 			heap_cache_copied_in(buffer, 0, buffer->base.size);
 	} else if (dev_is_dma_coherent(m->dev)) {
-		heap_cache_snoop_put(buffer, m->writes);
+		heap_cache_stray_put(buffer, m->writes);
 	} else if (m->writes) {
 		buffer->cpu_stale = true;
 		if (buffer->views)
-			heap_cache_invalidate(buffer);
+			heap_cache_settle(buffer);
 	}
 }
 

@@ -165,7 +165,7 @@ int heap_mmap_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (!vaddr)
 		return -ENOMEM;
 
-	heap_cache_view_get(buffer, true);
+	heap_cache_vmap_get(buffer);
 	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
@@ -183,6 +183,6 @@ void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 	if (is_vmalloc_addr(map->vaddr))
 		vunmap(map->vaddr);
 	iosys_map_clear(map);
-	heap_cache_view_put(heap_cached(dmabuf->priv), true);
+	heap_cache_vmap_put(heap_cached(dmabuf->priv));
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_vunmap, "DMABUF_HEAP_LIB");

@@ -97,8 +97,10 @@ void heap_uncached_unmap_dma_buf(struct dma_buf_attachment *attach,
 				 struct sg_table *table,
 				 enum dma_data_direction dir)
 {
-	dma_unmap_sgtable(attach->dev, table, dir, HEAP_DMA_ATTRS);
-	heap_mapping_destroy(container_of(table, struct heap_mapping, table));
+	struct heap_mapping *m = container_of(table, struct heap_mapping, table);
+
+	dma_unmap_sgtable(m->dev, table, m->dir, HEAP_DMA_ATTRS);
+	heap_mapping_destroy(m);
 }
 EXPORT_SYMBOL_NS_GPL(heap_uncached_unmap_dma_buf, "DMABUF_HEAP_LIB");
 

@@ -36,10 +36,10 @@ struct dma_buf_sync_range {
  * Whoever has the dma-buf may do this; the node asks for no privilege.
  *
  * Return: 0; EINVAL for flags or a range that cannot be, or a @size that is too
- * small; E2BIG when what is beyond the structure that the kernel knows is not
- * zero; EBADF or EINVAL when @fd is no dma-buf; EFAULT; EINTR when a signal came
- * while devices were at work; what the exporter says: EACCES for a buffer that
- * no CPU may see.
+ * small; E2BIG when it is larger than a page, or what is beyond the structure
+ * that the kernel knows is not zero; EBADF or EINVAL when @fd is no dma-buf;
+ * EFAULT; EINTR when a signal came while devices were at work; what the exporter
+ * says: EACCES for a buffer that no CPU may see.
  */
 #define DMA_BUF_SYNC_RANGE	_IO('D', 0x40)
 

@@ -258,6 +258,18 @@ static void heap_buffer_test_partial_write_keeps_the_rest(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(device + 1, 0x55, TEST_SIZE - 1));
 }
 
+/* An importer that unmaps with another direction than it mapped with. */
+static void heap_buffer_test_unmap_with_another_direction(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+	u8 *cpu = cpu_map(test);
+
+	memset(device_map(test, 0, DMA_BIDIRECTIONAL), 0x35, TEST_SIZE);
+	f->dir[0] = DMA_TO_DEVICE;
+	device_unmap(f, 0);
+	expect_all(test, cpu, 0x35);
+}
+
 /* One device after the other, with no CPU between them. */
 static void heap_buffer_test_device_after_device(struct kunit *test)
 {
@@ -435,6 +447,7 @@ static struct kunit_case heap_buffer_test_cases[] = {
 	KUNIT_CASE(heap_buffer_test_view_sees_unmapped_device),
 	KUNIT_CASE(heap_buffer_test_later_view_sees_device),
 	KUNIT_CASE(heap_buffer_test_partial_write_keeps_the_rest),
+	KUNIT_CASE(heap_buffer_test_unmap_with_another_direction),
 	KUNIT_CASE(heap_buffer_test_device_after_device),
 	KUNIT_CASE(heap_buffer_test_device_to_device),
 	KUNIT_CASE(heap_buffer_test_session_keeps_earlier_writes),

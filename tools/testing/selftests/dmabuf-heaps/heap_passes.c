@@ -46,9 +46,9 @@ static void expect_bench(struct __test_metadata *_metadata, const struct bench *
 			 const char *what, int clean, int invalidate)
 {
 	if (bench->passes_by)
-		expect_passes(_metadata, bench->heap, what, clean, invalidate);
+		expect_passes(_metadata, bench->heap, what, bench->len, clean, invalidate);
 	else if (!bench->heap->cached)
-		expect_passes(_metadata, bench->heap, what, 0, 0);
+		expect_passes(_metadata, bench->heap, what, bench->len, 0, 0);
 	else
 		count_passes(_metadata, bench->heap);
 }
@@ -121,7 +121,7 @@ HEAP_VIEW_TEST(cpu_sees_device)
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_DMA_WRITES));
 	device_writes_pattern(_metadata, b.dev, b.len, 3);
 	count_passes(_metadata, b.heap);
-	sync_bench(_metadata, &b, START | READ, 0, 1);
+	sync_bench(_metadata, &b, START | READ, 1, 1);
 	EXPECT_EQ(-1, pattern_differs(view, b.len, 3));
 	sync_bench(_metadata, &b, END | READ, 0, 0);
 	device_writes_pattern(_metadata, b.dev, b.len, 4);
@@ -134,35 +134,43 @@ HEAP_VIEW_TEST(cpu_sees_device)
 /* No device has to be there, nor any that is known. */
 HEAP_VIEW_TEST(nothing_is_lost)
 {
-	struct heap_state *heap = &self->heap;
-	const size_t len = heap_len(heap, MIB(1));
-	int buf = heap_take(_metadata, heap, len);
+	struct bench b = {
+		.heap = &self->heap, .passes_by = true, .len = heap_len(&self->heap, MIB(1)),
+	};
 	char *view;
 
-	if (!heap->cached)
+	if (!b.heap->cached)
 		SKIP(return, "CPU views are write-combined");
+	b.buf = heap_take(_metadata, b.heap, b.len);
 	trace_maintenance(_metadata, "1");
+	count_passes(_metadata, b.heap);
 
 	/* A buffer is born with lines that memory lacks: cleaned once. */
-	check_passes(_metadata, heap, buf, START | RW, 1, 1);
-	check_passes(_metadata, heap, buf, END | RW, 1, 0);
-	check_passes(_metadata, heap, buf, START | RW, 0, 1);
-	check_passes(_metadata, heap, buf, END | RW, 1, 0);
+	sync_bench(_metadata, &b, START | RW, 1, 1);
+	sync_bench(_metadata, &b, END | RW, 1, 0);
+	sync_bench(_metadata, &b, START | RW, 0, 1);
+	sync_bench(_metadata, &b, END | RW, 1, 0);
 
 	/* Where no device is known, who has a view may have written in no session. */
-	view = buf_view(_metadata, buf, len);
-	pattern_fill(view, len, 1);
-	check_passes(_metadata, heap, buf, START | RW, 1, 1);
-	check_passes(_metadata, heap, buf, END | RW, 1, 0);
-	check_passes(_metadata, heap, buf, START | READ, 1, 1);
-	check_passes(_metadata, heap, buf, END | READ, 0, 0);
+	view = buf_view(_metadata, b.buf, b.len);
+	pattern_fill(view, b.len, 1);
+	sync_bench(_metadata, &b, START | RW, 1, 1);
+	sync_bench(_metadata, &b, END | RW, 1, 0);
+	sync_bench(_metadata, &b, START | READ, 1, 1);
+	sync_bench(_metadata, &b, END | READ, 0, 0);
 	/* Only writing needs nothing fetched. */
-	check_passes(_metadata, heap, buf, START | WRITE, 0, 0);
+	sync_bench(_metadata, &b, START | WRITE, 0, 0);
 	/* A second session, while somebody writes in the first. */
-	check_passes(_metadata, heap, buf, START | READ, 1, 0);
-	check_passes(_metadata, heap, buf, END | READ, 0, 0);
-	check_passes(_metadata, heap, buf, END | WRITE, 1, 0);
-	EXPECT_EQ(-1, pattern_differs(view, len, 1));
+	sync_bench(_metadata, &b, START | READ, 1, 0);
+	sync_bench(_metadata, &b, END | READ, 0, 0);
+	sync_bench(_metadata, &b, END | WRITE, 1, 0);
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 1));
+
+	/* Who dies in a session writes no more. */
+	sync_bench(_metadata, &b, START | WRITE, 0, 0);
+	ASSERT_EQ(0, munmap(view, b.len));
+	sync_bench(_metadata, &b, START | READ, 1, 1);
+	sync_bench(_metadata, &b, START | READ, 0, 1);
 	trace_maintenance(_metadata, "0");
 }
 
@@ -176,11 +184,14 @@ HEAP_VIEW_TEST(nothing_is_lost_beside_a_device)
 		SKIP(return, "a second session fetches the copy again");
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
 	count_passes(_metadata, b.heap);
-	sync_bench(_metadata, &b, START | RW, 0, 1);
+	/* Written in no session, before the first one. */
 	pattern_fill(view, b.len, 1);
+	sync_bench(_metadata, &b, START | RW, 1, 1);
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 1));
+	pattern_fill(view, b.len, 2);
 	/* In the middle of it, another session. */
 	sync_bench(_metadata, &b, START | READ, 1, 1);
-	EXPECT_EQ(-1, pattern_differs(view, b.len, 1));
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 2));
 	sync_bench(_metadata, &b, END | READ, 0, 0);
 	sync_bench(_metadata, &b, END | RW, 1, 0);
 
@@ -193,7 +204,51 @@ HEAP_VIEW_TEST(nothing_is_lost_beside_a_device)
 	ASSERT_EQ(0, munmap(other, b.len));
 	sync_bench(_metadata, &b, START | READ, 1, 1);
 	sync_bench(_metadata, &b, END | READ, 0, 0);
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 2));
+	trace_maintenance(_metadata, "0");
+}
+
+/* A device leaves while somebody writes: what it wrote waits for the next session. */
+HEAP_VIEW_TEST(nothing_is_lost_when_a_device_leaves)
+{
+	struct bench b = bench_setup(_metadata, &self->heap);
+	char *view = buf_view(_metadata, b.buf, b.len);
+
+	if (b.bounces)
+		SKIP(return, "what it has of the buffer is copied when it leaves");
+	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
+	ASSERT_EQ(0, buf_sync(b.buf, START | RW));
+	pattern_fill(view, b.len, 1);
+	count_passes(_metadata, b.heap);
+	ASSERT_EQ(0, device_release(b.dev));
+	expect_bench(_metadata, &b, "a device leaves during a session", 0, 0);
+	sync_bench(_metadata, &b, END | RW, 1, 0);
+	sync_bench(_metadata, &b, START | READ, 0, 1);
 	EXPECT_EQ(-1, pattern_differs(view, b.len, 1));
+	trace_maintenance(_metadata, "0");
+}
+
+/* Programs begin twice and end once, and end what they never began. */
+HEAP_VIEW_TEST(nothing_is_lost_unpaired)
+{
+	struct bench b = bench_setup(_metadata, &self->heap);
+	char *view = buf_view(_metadata, b.buf, b.len);
+	int round;
+
+	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, buf_sync(b.buf, END | RW));
+		device_writes_pattern(_metadata, b.dev, b.len, 2 * round);
+		ASSERT_EQ(0, buf_sync(b.buf, START | RW));
+		ASSERT_EQ(0, buf_sync(b.buf, START | RW));
+		EXPECT_EQ(-1, pattern_differs(view, b.len, 2 * round));
+		pattern_fill(view, b.len, 2 * round + 1);
+		ASSERT_EQ(0, buf_sync(b.buf, END | RW));
+		expect_device_sees(_metadata, b.dev, b.len, 2 * round + 1);
+	}
+	/* A session is still open, for all that is known. */
+	count_passes(_metadata, b.heap);
+	sync_bench(_metadata, &b, START | READ, 1, 1);
 	trace_maintenance(_metadata, "0");
 }
 
@@ -318,16 +373,22 @@ HEAP_VIEW_TEST(bounced_is_a_copy)
 	int second = device_open(_metadata, b.heap);
 	char *view = buf_view(_metadata, b.buf, b.len);
 
-	trace_maintenance(_metadata, "0");
 	pattern_fill(view, b.len, 1);
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
 	if (!b.bounces) {
 		EXPECT_EQ(0, device_import(second, b.buf, EDU_RW));
-		return;
+		SKIP(return, "devices work on the memory itself, so two may write");
 	}
 	device_writes_pattern(_metadata, b.dev, b.len, 2);
 	EXPECT_EQ(-1, pattern_differs(view, b.len, 1))
 		TH_LOG("it is no copy: this run is not of what it says");
+	/* The CPU copies, and what it copied is cleaned, for devices that do not bounce. */
+	count_passes(_metadata, b.heap);
+	ASSERT_EQ(0, buf_sync(b.buf, START | READ));
+	expect_passes(_metadata, b.heap, "a copy is fetched", b.len, 2, 1);
+	trace_maintenance(_metadata, "0");
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 2));
+	ASSERT_EQ(0, buf_sync(b.buf, END | READ));
 	cpu_session(_metadata, b.buf, view, b.len, 2, 3);
 	expect_device_sees(_metadata, b.dev, b.len, 3);
 

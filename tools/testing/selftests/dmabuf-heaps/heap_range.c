@@ -106,6 +106,40 @@ HEAP_VIEW_TEST(maintains_the_part)
 	trace_maintenance(_metadata, "0");
 }
 
+/*
+ * Beside a device that may write, all that was written in no session is cleaned
+ * before the first one, once, and from then on it is the part.
+ */
+HEAP_VIEW_TEST(maintains_the_part_beside_a_device)
+{
+	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
+	const __u32 flags = device_flags(_metadata, dev);
+	const size_t len = buffer_len(&self->heap, 1, LEN), part = 256;
+	int buf = heap_take(_metadata, &self->heap, len);
+	struct heap_passes passes;
+
+	if (!self->heap.cached || flags & (EDU_DMA_COHERENT | EDU_DMA_BOUNCES))
+		SKIP(return, "not a device that passes a cached buffer's lines by");
+	buf_view(_metadata, buf, len);
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	trace_maintenance(_metadata, "1");
+	count_passes(_metadata, &self->heap);
+	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
+	passes = count_passes(_metadata, &self->heap);
+	EXPECT_EQ(len + part, passes.bytes);
+	EXPECT_EQ(2, passes.clean + passes.invalidate);
+	ASSERT_EQ(0, range_sync(node, buf, END_RW, 0, part));
+	passes = count_passes(_metadata, &self->heap);
+	EXPECT_EQ(1, passes.clean);
+	EXPECT_EQ(part, passes.bytes);
+	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
+	passes = count_passes(_metadata, &self->heap);
+	EXPECT_EQ(0, passes.clean);
+	EXPECT_EQ(1, passes.invalidate);
+	EXPECT_EQ(part, passes.bytes);
+	trace_maintenance(_metadata, "0");
+}
+
 static __u64 range_cost(struct __test_metadata *_metadata, int node, int buf, size_t offset,
 			size_t len)
 {

@@ -73,9 +73,9 @@ static inline struct heap_passes count_passes(struct __test_metadata *_metadata,
 	return passes;
 }
 
-/* That just this was done since the last call. */
+/* That just this was done since the last call, each time to all of a buffer. */
 static inline void expect_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
-				 const char *what, int clean, int invalidate)
+				 const char *what, size_t len, int clean, int invalidate)
 {
 	struct heap_passes passes = count_passes(_metadata, heap);
 
@@ -83,17 +83,8 @@ static inline void expect_passes(struct __test_metadata *_metadata, const struct
 		TH_LOG("cleaning: %s", what);
 	EXPECT_EQ(invalidate, passes.invalidate)
 		TH_LOG("invalidation: %s", what);
-}
-
-static inline void check_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
-				int buf, __u64 flags, int clean, int invalidate)
-{
-	char what[64];
-
-	snprintf(what, sizeof(what), "sync with flags %llu", (unsigned long long)flags);
-	count_passes(_metadata, heap);
-	ASSERT_EQ(0, buf_sync(buf, flags));
-	expect_passes(_metadata, heap, what, clean, invalidate);
+	EXPECT_EQ((passes.clean + passes.invalidate) * len, passes.bytes)
+		TH_LOG("of %zu bytes: %s", len, what);
 }
 
 /*
