@@ -404,4 +404,33 @@ HEAP_VIEW_TEST(bounced_is_a_copy)
 	EXPECT_EQ(0, device_import(second, b.buf, EDU_DMA_WRITES));
 }
 
+/*
+ * One device works on the memory, another one, with too few address lines for it,
+ * on a copy: what the first wrote is invalidated before the CPU copies it.
+ */
+HEAP_VIEW_TEST(bounced_beside_direct)
+{
+	struct bench b = bench_setup(_metadata, &self->heap);
+	int copier = device_open(_metadata, b.heap);
+	char *view = buf_view(_metadata, b.buf, b.len);
+	__u64 base;
+
+	ASSERT_EQ(0, heap_base(b.heap->name, &base));
+	if (!b.passes_by || base < 1ULL << 32)
+		SKIP(return, "not memory that takes more than 32 address lines, and a device that passes caches by");
+	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
+	ASSERT_EQ(0, device_import_masked(copier, b.buf, EDU_DMA_READS, 32));
+	device_writes_pattern(_metadata, b.dev, b.len, 1);
+	count_passes(_metadata, b.heap);
+	sync_bench(_metadata, &b, START | RW, 1, 1);
+	EXPECT_EQ(-1, pattern_differs(view, b.len, 1));
+	sync_bench(_metadata, &b, END | RW, 1, 1);
+	expect_device_sees(_metadata, copier, b.len, 1);
+
+	/* A second writer would write to another copy. */
+	ASSERT_EQ(0, device_release(copier));
+	EXPECT_EQ(-EBUSY, device_import_masked(copier, b.buf, EDU_RW, 32));
+	trace_maintenance(_metadata, "0");
+}
+
 TEST_HARNESS_MAIN

@@ -12,18 +12,18 @@ def tool(argv):
     subprocess.run(argv, check=True, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def virt_tree(dtb, cpus):
+def virt_tree(dtb, cpus, memory="1G"):
     """The device tree that QEMU makes for virt, in a size that the kernel takes."""
-    tool([os.environ.get("QEMU", "qemu-system-aarch64"), "-m", "1G", "-smp", str(cpus),
+    tool([os.environ.get("QEMU", "qemu-system-aarch64"), "-m", memory, "-smp", str(cpus),
           "-cpu", "cortex-a57", "-machine", f"virt,gic-version=3,dumpdtb={dtb}",
           "-display", "none", "-nic", "none"])
     tool(["dtc", "-q", "-I", "dtb", "-O", "dtb", "-o", dtb, dtb])
 
 
-def not_coherent_tree(work):
+def not_coherent_tree(work, memory="1G"):
     """A device tree of the board, with one CPU, whose PCI devices pass the CPU's caches by."""
-    dtb = work / "not-coherent.dtb"
-    virt_tree(dtb, 1)
+    dtb = work / f"not-coherent-{memory}.dtb"
+    virt_tree(dtb, 1, memory)
     tool(["fdtput", "-d", dtb, "/pcie@10000000", "dma-coherent"])
     return dtb
 
