@@ -375,6 +375,8 @@ HEAP_VIEW_TEST(bounced_is_a_copy)
 
 	pattern_fill(view, b.len, 1);
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
+	/* Filling it is not enough: the copy has to be in memory. */
+	EXPECT_EQ(b.bounces, count_passes(_metadata, b.heap).copies);
 	if (!b.bounces) {
 		EXPECT_EQ(0, device_import(second, b.buf, EDU_RW));
 		SKIP(return, "devices work on the memory itself, so two may write");
@@ -386,7 +388,6 @@ HEAP_VIEW_TEST(bounced_is_a_copy)
 	count_passes(_metadata, b.heap);
 	ASSERT_EQ(0, buf_sync(b.buf, START | READ));
 	expect_passes(_metadata, b.heap, "a copy is fetched", b.len, 2, 1);
-	trace_maintenance(_metadata, "0");
 	EXPECT_EQ(-1, pattern_differs(view, b.len, 2));
 	ASSERT_EQ(0, buf_sync(b.buf, END | READ));
 	cpu_session(_metadata, b.buf, view, b.len, 2, 3);
@@ -400,8 +401,11 @@ HEAP_VIEW_TEST(bounced_is_a_copy)
 	cpu_session(_metadata, b.buf, view, b.len, 4, 5);
 	expect_device_sees(_metadata, second, b.len, 5);
 	ASSERT_EQ(0, device_release(second));
+	count_passes(_metadata, b.heap);
 	ASSERT_EQ(0, device_release(b.dev));
+	expect_passes(_metadata, b.heap, "a copy is fetched, and its device leaves", b.len, 1, 0);
 	EXPECT_EQ(0, device_import(second, b.buf, EDU_DMA_WRITES));
+	trace_maintenance(_metadata, "0");
 }
 
 /*
@@ -419,7 +423,9 @@ HEAP_VIEW_TEST(bounced_beside_direct)
 	if (!b.passes_by || base < 1ULL << 32)
 		SKIP(return, "not memory that takes more than 32 address lines, and a device that passes caches by");
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
+	count_passes(_metadata, b.heap);
 	ASSERT_EQ(0, device_import_masked(copier, b.buf, EDU_DMA_READS, 32));
+	EXPECT_EQ(1, count_passes(_metadata, b.heap).copies);
 	device_writes_pattern(_metadata, b.dev, b.len, 1);
 	count_passes(_metadata, b.heap);
 	sync_bench(_metadata, &b, START | RW, 1, 1);

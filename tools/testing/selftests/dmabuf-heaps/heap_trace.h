@@ -20,6 +20,7 @@ struct heap_passes {
 	int clean;
 	int invalidate;
 	__u64 bytes;
+	int copies;	/* filled for devices: cleaning on any other device */
 	__u64 addr;	/* of the last, as the heap's device has it: the physical one */
 	__u64 size;	/* of the last */
 };
@@ -45,12 +46,14 @@ static inline void count_line(struct heap_passes *passes, const char *heap, cons
 	const char *addr = strstr(line, " dma_addr="), *size = strstr(line, " size=");
 	bool maps = is_event(line, MAP, heap) && !strstr(line, "SKIP_CPU_SYNC");
 
-	if (is_event(line, TO_DEVICE, heap) || maps)
+	if (is_event(line, TO_DEVICE, heap) || maps) {
 		passes->clean++;
-	else if (is_event(line, TO_CPU, heap))
+	} else if (is_event(line, TO_CPU, heap)) {
 		passes->invalidate++;
-	else
+	} else {
+		passes->copies += !!strstr(line, " " TO_DEVICE ": ");
 		return;
+	}
 	passes->addr = addr ? strtoull(addr + strlen(" dma_addr="), NULL, 16) : 0;
 	passes->size = size ? strtoull(size + strlen(" size="), NULL, 10) : 0;
 	passes->bytes += passes->size;
