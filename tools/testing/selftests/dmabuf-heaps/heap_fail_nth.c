@@ -8,6 +8,7 @@
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
+#include "dma_buf_phys.h"
 
 #define LEN		KIB(16)
 #define FAIL_NTH	"/proc/self/fail-nth"
@@ -18,9 +19,11 @@ struct run {
 	const struct heap_state *heap;
 	int nth;		/* fail-nth of this process */
 	int drm;
+	int phys;		/* /dev/dma-buf-phys */
 	int buf;
 	int made;		/* a buffer, or -errno */
 	__u32 handle;		/* an import of buf, or 0 */
+	bool held;		/* the address of buf is */
 	char *view;		/* a mapping of buf, or MAP_FAILED */
 };
 
@@ -61,6 +64,7 @@ static void prepare(struct __test_metadata *_metadata, struct run *run, bool imp
 	run->buf = heap_take(_metadata, run->heap, LEN);
 	run->made = -EBADF;
 	run->handle = 0;
+	run->held = false;
 	run->view = MAP_FAILED;
 	if (imported)
 		ASSERT_EQ(0, drm_import(run->drm, run->buf, &run->handle));
@@ -72,6 +76,8 @@ static void undo(struct __test_metadata *_metadata, struct run *run)
 		ASSERT_EQ(0, munmap(run->view, LEN));
 	if (run->handle)
 		ASSERT_EQ(0, drm_close_handle(run->drm, run->handle));
+	if (run->held)
+		ASSERT_EQ(0, phys_put(run->phys, run->buf));
 	if (run->made >= 0)
 		ASSERT_EQ(0, close(run->made));
 	ASSERT_EQ(0, close(run->buf));
@@ -124,6 +130,15 @@ static int attempt_import(struct run *run)
 	return ret;
 }
 
+static int attempt_address(struct run *run)
+{
+	__u64 phys, len;
+	int ret = phys_get(run->phys, run->buf, &phys, &len);
+
+	run->held = !ret;
+	return ret;
+}
+
 /* Walks all runs; gives the number of those that ended with ENOMEM. */
 static unsigned int walk(struct __test_metadata *_metadata, struct run *run,
 			 int (*attempt)(struct run *run), bool imported)
@@ -161,6 +176,7 @@ static bool begin(struct __test_metadata *_metadata, struct run *run,
 	ASSERT_GE(run->nth, 0);
 	setup_injection(_metadata);
 	run->drm = vgem_open(_metadata);
+	run->phys = phys_open(_metadata);
 	return true;
 }
 
@@ -186,6 +202,15 @@ HEAP_VIEW_TEST(fail_import)
 
 	if (begin(_metadata, &run, &self->heap))
 		EXPECT_GT(walk(_metadata, &run, attempt_import, false), 0);
+}
+
+/* A file that was refused an address holds nothing: all memory is back in each run. */
+HEAP_VIEW_TEST(fail_address)
+{
+	struct run run;
+
+	if (begin(_metadata, &run, &self->heap))
+		EXPECT_GT(walk(_metadata, &run, attempt_address, false), 0);
 }
 
 /* Nothing in a session needs memory, whatever is attached. */

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Tests of /dev/dma-buf-phys that are not heaps' own: what its documentation says, and
+a program of 32 bits."""
+
+import os
+import re
+import shutil
+
+from tally import QEMU_DIR, Kernel, cross_compile, run, script
+
+SELFTESTS = QEMU_DIR.parent
+TOP = QEMU_DIR.parents[4]
+DOC = TOP / "Documentation/admin-guide/dma-buf-phys.rst"
+RULES = TOP / "tools/dmabuf-heaps/60-dmabuf-heaps.rules"
+UAPI = TOP / "include/uapi"
+
+# The node before and after an administrator puts a rule into /etc.
+ADMIN = """
+modprobe dma-buf-phys
+stat -c %U:%G:%a /dev/dma-buf-phys
+for h; do /add/example $h; done
+mkdir -p /etc/udev/rules.d
+cp /add/99-phys.rules /etc/udev/rules.d
+udevadm control --reload
+udevadm trigger --action=change /dev/dma-buf-phys
+udevadm settle
+stat -c %U:%G:%a /dev/dma-buf-phys
+readlink /dev/dmabuf_imx
+"""
+
+
+def check_program(tally, k, text, add, heaps):
+    """The documentation's program works on every heap, and its rules are udev's."""
+    (add / "example.c").write_text(re.search(r"code-block:: c\n\n((?:  .*\n|\n)+)", text)[1])
+    status, out, err = run([cross_compile() + "gcc", "-static", "-Wall", "-Wextra", "-Werror",
+                            "-Wno-unused-parameter", "-idirafter", UAPI,
+                            "-o", add / "example", add / "example.c"])
+    tally.test("physical addresses: the documentation's program builds", status == 0, out + err)
+    rules = re.findall(r"^  (SUBSYSTEM.*)$", text, re.M)
+    there = re.findall(r"^#(SUBSYSTEM.*)$", RULES.read_text(), re.M)
+    tally.test("physical addresses: the documentation's udev rules are those that are installed",
+               rules and rules == there, "\n".join(there))
+    (add / "99-phys.rules").write_text("\n".join(rules[-1:]) + "\n")
+    told = [f"^65536 bytes of {h} are at 0x[0-9a-f]+$" for h in heaps]
+    k.status("physical addresses: the documentation's program and rules work", 0,
+             ["sh", "-ec", ADMIN, "-", *heaps], "--add", add,
+             says="\n".join(["^root:root:600$", *told, "^root:video:660$", "^dma-buf-phys$"]))
+
+
+def check_words(tally, k, text):
+    """What the documentation names is there, and its numbers are the headers'."""
+    paths = set(re.findall(r"``(/(?:sys|dev|etc|proc)/[^`]*)``", text))
+    k.status("physical addresses: the documentation's paths are there", 0,
+             ["sh", "-c", 'modprobe dma-buf-phys && ls -d "$@"', "-", *sorted(paths)])
+    k.status("physical addresses: no node unless the module is loaded", 1,
+             ["test", "-e", "/dev/dma-buf-phys"])
+    header = (UAPI / "linux/dma-buf-phys.h").read_text()
+    most = re.search(r"DMA_BUF_PHYS_MAX\s+(\d+)", header)[1]
+    said = set(re.findall(r"\b(\d{4})\b(?: of them|\s+buffers)", text))
+    tally.test("physical addresses: the documentation's limit is the header's", said == {most},
+               f"{said}, not {most}")
+    tested = (SELFTESTS / "dma_buf_phys_abi.c").read_text()
+    numbers = [set(re.findall(r"0xC[0-9A-F]{7}", t)) for t in (text, tested)]
+    tally.test("physical addresses: the documentation's ioctl numbers are those that are tested",
+               len(numbers[0]) == 4 and numbers[0] == numbers[1], str(numbers))
+
+
+def check_32_bit(tally, k, out, heaps):
+    """A program of 32 bits calls the ioctls of a 64-bit kernel."""
+    script("packages", "--board", "mcimx7d-sabre")  # its compiler
+    prefix = os.environ.get("CROSS_COMPILE_COMPAT", "arm-linux-gnueabihf-")
+    status, said, err = run(["make", "-s", "-C", SELFTESTS, "ARCH=arm", f"CROSS_COMPILE={prefix}",
+                             f"KSRC={script('source')}", f"SYSROOT={script('guest')}/root",
+                             f"OUTPUT={out}", "LDFLAGS=-static", "LIBDRM=",
+                             out / "dma_buf_phys_abi"])
+    tally.test("32 bits: the test program builds", status == 0, said + err)
+    shutil.copy(QEMU_DIR / "run-tests", out)
+    compat = Kernel(tally, f"{k.name}, a program of 32 bits", k.args, out)
+    compat.programs("physical addresses", ["dma_buf_phys_abi"], heaps=heaps)
+    k.jobs += compat.jobs
+
+
+def check_phys(tally, k, work, heaps, kinds):
+    """heaps are all of this machine, kinds one of each kind."""
+    text = DOC.read_text()
+    add, compat = work / "phys", work / "phys-32"
+    for d in (add, compat):
+        d.mkdir()
+    check_program(tally, k, text, add, heaps)
+    check_words(tally, k, text)
+    check_32_bit(tally, k, compat, kinds)
