@@ -421,7 +421,7 @@ HEAP_VIEW_TEST(bounced_beside_direct)
 
 	ASSERT_EQ(0, heap_base(b.heap->name, &base));
 	if (!b.passes_by || base < 1ULL << 32)
-		SKIP(return, "not memory that takes more than 32 address lines, and a device that passes caches by");
+		SKIP(return, "not memory above 4 GiB and a device that passes caches by");
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
 	count_passes(_metadata, b.heap);
 	ASSERT_EQ(0, device_import_masked(copier, b.buf, EDU_DMA_READS, 32));
