@@ -158,7 +158,11 @@ EXPORT_SYMBOL_NS_GPL(heap_phys_unmap_dma_buf, "DMABUF_HEAP_LIB");
 /**
  * heap_phys_vmap() - &dma_buf_ops.vmap
  * @dmabuf:	the buffer
- * @map:	gets the address of a write-combined mapping, as I/O memory
+ * @map:	gets the address of a write-combined mapping
+ *
+ * The memory takes any access, as user space's view of it does, so this is no
+ * I/O memory to those who ask. videobuf2 would take no notice if it were, and
+ * the core has a BUG_ON() for who then gives it back as what it is not.
  *
  * Context: process context, may sleep; dma_buf.resv is held.
  * Return: 0, or -ENOMEM.
@@ -166,11 +170,11 @@ EXPORT_SYMBOL_NS_GPL(heap_phys_unmap_dma_buf, "DMABUF_HEAP_LIB");
 int heap_phys_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct heap_buffer *buffer = dmabuf->priv;
-	void __iomem *vaddr = ioremap_wc(buffer->phys, buffer->size);
+	void *vaddr = memremap(buffer->phys, buffer->size, MEMREMAP_WC);
 
 	if (!vaddr)
 		return -ENOMEM;
-	iosys_map_set_vaddr_iomem(map, vaddr);
+	iosys_map_set_vaddr(map, vaddr);
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(heap_phys_vmap, "DMABUF_HEAP_LIB");
@@ -184,12 +188,11 @@ EXPORT_SYMBOL_NS_GPL(heap_phys_vmap, "DMABUF_HEAP_LIB");
  */
 void heap_phys_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
-	iounmap(map->vaddr_iomem);
+	memunmap(map->vaddr);
 	iosys_map_clear(map);
 }
 EXPORT_SYMBOL_NS_GPL(heap_phys_vunmap, "DMABUF_HEAP_LIB");
 
-/* I/O accessors: SRAM may not take every access that RAM takes. */
 static int heap_phys_zero(const struct heap_buffer *buffer)
 {
 	size_t done, chunk;
