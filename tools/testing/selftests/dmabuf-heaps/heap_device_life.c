@@ -31,6 +31,70 @@ HEAP_TEST(two_writers)
 	expect_device_sees(_metadata, first, len, 10);
 }
 
+/* More than these cannot be copied at once, wherever the copies are. */
+#define BOUNCE_MAX	KIB(256)
+#define BOUNCE_FILES	512
+
+/* A device that works on copies: skips where this one does not, or is refused. */
+static int bouncing_device_open(struct __test_metadata *_metadata, const struct heap_state *heap)
+{
+	int dev = device_open(_metadata, heap);
+
+	if (!(device_flags(_metadata, dev) & EDU_DMA_BOUNCES))
+		SKIP(_exit(KSFT_SKIP), "the device works on the memory itself");
+	return dev;
+}
+
+/* A copy would be too large: an errno, and the device takes the next buffer. */
+HEAP_VIEW_TEST(too_large_for_a_copy)
+{
+	int dev = bouncing_device_open(_metadata, &self->heap);
+	const size_t len = buffer_len(&self->heap, 1, LEN);
+	int large = heap_take(_metadata, &self->heap, BOUNCE_MAX + self->heap.page);
+	int buf = heap_take(_metadata, &self->heap, len);
+	char *view = buf_view(_metadata, large, len);
+
+	pattern_fill(view, len, 15);
+	EXPECT_EQ(-EIO, device_import(dev, large, EDU_RW));
+	EXPECT_EQ(-EIO, device_import(dev, large, EDU_DMA_WRITES));
+	EXPECT_EQ(-ENXIO, device_release(dev));
+	EXPECT_EQ(-1, pattern_differs(view, len, 15));
+	EXPECT_EQ(0, buf_sync(large, DMA_BUF_SYNC_START | SYNC_RW));
+	EXPECT_EQ(0, buf_sync(large, DMA_BUF_SYNC_END | SYNC_RW));
+	EXPECT_EQ(-1, pattern_differs(view, len, 15));
+
+	pattern_fill(buf_view(_metadata, buf, len), len, 16);
+	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
+	expect_device_sees(_metadata, dev, len, 16);
+}
+
+/* No room for one copy more, until one of them goes. */
+HEAP_VIEW_TEST(room_for_copies_runs_out)
+{
+	int dev = bouncing_device_open(_metadata, &self->heap), devs[BOUNCE_FILES], count, ret = 0;
+	const size_t len = heap_len(&self->heap, BOUNCE_MAX);
+	int buf = heap_take(_metadata, &self->heap, len);
+	void *view = buf_view(_metadata, buf, len);
+
+	pattern_fill(view, len, 17);
+	for (count = 0; count < BOUNCE_FILES; count++) {
+		devs[count] = count ? open(EDU, O_RDWR | O_CLOEXEC) : dev;
+		ASSERT_GE(devs[count], 0);
+		ret = device_import(devs[count], buf, EDU_DMA_READS);
+		if (ret)
+			break;
+	}
+	ASSERT_EQ(-EIO, ret);
+	ASSERT_LT(0, count);
+
+	/* Those that have a copy keep it, and sessions reach it. */
+	cpu_session(_metadata, buf, view, LEN, 17, 18);
+	expect_device_sees(_metadata, devs[count - 1], KIB(4), 18);
+	ASSERT_EQ(0, device_release(devs[count - 1]));
+	ASSERT_EQ(0, device_import(devs[count], buf, EDU_DMA_READS));
+	expect_device_sees(_metadata, devs[count], KIB(4), 18);
+}
+
 /* The device has the memory after the last fd is closed, and then gives it up. */
 HEAP_VIEW_TEST(import_outlives_fd)
 {

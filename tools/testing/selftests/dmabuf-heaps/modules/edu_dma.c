@@ -300,6 +300,8 @@ static u32 edu_flags(struct edu *edu)
 		flags |= EDU_DMA_IOMMU;
 	else if (is_swiotlb_force_bounce(dev))
 		flags |= EDU_DMA_BOUNCES;
+	if (is_swiotlb_for_alloc(dev))
+		flags |= EDU_DMA_RESTRICTED;
 	return flags;
 }
 
@@ -458,6 +460,7 @@ static int edu_setup(struct edu *edu)
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(EDU_MASK_BITS));
 	if (ret)
 		return ret;
+	dma_set_max_seg_size(dev, UINT_MAX); /* a table is read by the CPU */
 	edu->page = dmam_alloc_coherent(dev, EDU_CARD_SIZE, &edu->page_dma, GFP_KERNEL);
 	if (!edu->page)
 		return -ENOMEM;

@@ -14,12 +14,14 @@
 #define EDU_DMA_COHERENT	1
 /* An IOMMU translates for the card. */
 #define EDU_DMA_IOMMU		2
-/* The card works on a copy of every buffer: swiotlb=force. */
+/* The card works on a copy of every buffer: swiotlb=force, or a restricted pool. */
 #define EDU_DMA_BOUNCES		4
+/* Copies are in a pool of the card's own, and so is what its driver allocates. */
+#define EDU_DMA_RESTRICTED	8
 
 /**
  * struct edu_dma_info - how the card sees memory
- * @flags:	EDU_DMA_COHERENT, EDU_DMA_IOMMU, EDU_DMA_BOUNCES
+ * @flags:	EDU_DMA_COHERENT, EDU_DMA_IOMMU, EDU_DMA_BOUNCES, EDU_DMA_RESTRICTED
  */
 struct edu_dma_info {
 	__u32 flags;
