@@ -46,7 +46,6 @@ module_param_array(protected, charp, &protected_count, 0444);
 MODULE_PARM_DESC(protected, "no-map nodes that the CPUs must not touch: names, separated by commas; their heaps are called <node>-protected");
 
 static const struct dma_buf_ops carveout_heap_buf_ops = {
-	.attach = heap_phys_attach,
 	.map_dma_buf = heap_phys_map_dma_buf,
 	.unmap_dma_buf = heap_phys_unmap_dma_buf,
 	.end_cpu_access = heap_mmap_uncached_end,
@@ -68,7 +67,6 @@ static int carveout_heap_no_cpu(struct dma_buf *dmabuf, enum dma_data_direction 
 
 /* The core warns about a .vmap that fails; without one it is an errno. */
 static const struct dma_buf_ops carveout_heap_protected_buf_ops = {
-	.attach = heap_phys_attach,
 	.map_dma_buf = heap_phys_map_dma_buf,
 	.unmap_dma_buf = heap_phys_unmap_dma_buf,
 	.begin_cpu_access = carveout_heap_no_cpu,

@@ -165,7 +165,6 @@ static void contig_heap_release_uncached(struct dma_buf *dmabuf)
 }
 
 static const struct dma_buf_ops contig_heap_uncached_buf_ops = {
-	.attach = heap_uncached_attach,
 	.map_dma_buf = heap_uncached_map_dma_buf,
 	.unmap_dma_buf = heap_uncached_unmap_dma_buf,
 	.end_cpu_access = heap_mmap_uncached_end,

@@ -97,7 +97,6 @@ int heap_mmap_vmap(struct dma_buf *dmabuf, struct iosys_map *map);
 void heap_mmap_vunmap(struct dma_buf *dmabuf, struct iosys_map *map);
 
 /* Uncached, with struct pages: heap_uncached.c */
-int heap_uncached_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
 struct sg_table *heap_uncached_map_dma_buf(struct dma_buf_attachment *attach,
 					   enum dma_data_direction dir);
 void heap_uncached_unmap_dma_buf(struct dma_buf_attachment *attach,

@@ -9,6 +9,8 @@
  *    finds none.
  *  - The CPUs see the memory write-combined and in no other way, so there is
  *    nothing to maintain.
+ *  - A device that cannot reach it may attach, and is refused when it maps:
+ *    some importers never map, and look by the CPU.
  *  - Importers map it with DMA_ATTR_MMIO: never bounced, never synced through
  *    the linear map, and behind an IOMMU as device memory, never cached: what a
  *    coherent device put into a cache no write-combined view would see.
@@ -49,21 +51,6 @@ struct heap_phys_buffer {
 	struct heap_buffer base;
 	struct heap_phys *heap;
 };
-
-/**
- * heap_phys_attach() - &dma_buf_ops.attach
- * @dmabuf:	the buffer
- * @attach:	who wants to map it
- *
- * Context: process context.
- * Return: 0, or -EIO for a device that cannot reach the memory, or not without
- * a bounce buffer.
- */
-int heap_phys_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
-{
-	return heap_mapping_reaches(attach->dev, dmabuf->priv) ? 0 : -EIO;
-}
-EXPORT_SYMBOL_NS_GPL(heap_phys_attach, "DMABUF_HEAP_LIB");
 
 /* DMA addresses and no pages. */
 static int heap_phys_fill(struct sg_table *table, dma_addr_t addr, size_t size)
@@ -109,7 +96,6 @@ struct sg_table *heap_phys_map_dma_buf(struct dma_buf_attachment *attach,
 	dma_addr_t addr;
 	int ret = -EIO;
 
-	/* A device's mask may have changed since it was attached. */
 	if (!heap_mapping_reaches(attach->dev, buffer))
 		return ERR_PTR(-EIO);
 	table = kzalloc_obj(*table);

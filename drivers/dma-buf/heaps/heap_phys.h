@@ -43,7 +43,6 @@ struct heap_phys {
 const char *heap_phys_create(const struct heap_region *region, const char *properties,
 			     const struct heap_phys *like);
 
-int heap_phys_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach);
 struct sg_table *heap_phys_map_dma_buf(struct dma_buf_attachment *attach,
 				       enum dma_data_direction dir);
 void heap_phys_unmap_dma_buf(struct dma_buf_attachment *attach,

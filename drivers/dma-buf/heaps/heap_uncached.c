@@ -8,7 +8,8 @@
  * The memory is in the linear map too, and CPUs may load lines of it at any time
  * that nobody asked for. They are clean, so no device is overwritten by them,
  * and no write-combined view looks at them. A coherent device would: it is
- * refused, and so is one that would work on a copy, which nobody syncs.
+ * refused, and so is one that would work on a copy, which nobody syncs: when
+ * it maps, because some importers only attach, and look by the CPU.
  */
 
 #include <linux/dma-buf.h>
@@ -29,21 +30,6 @@ static int heap_uncached_why_not(struct device *dev, const struct heap_buffer *b
 		return -EOPNOTSUPP;
 	return heap_mapping_reaches(dev, buffer) ? 0 : -EIO;
 }
-
-/**
- * heap_uncached_attach() - &dma_buf_ops.attach of an uncached buffer
- * @dmabuf:	the buffer
- * @attach:	who wants to map it
- *
- * Context: process context.
- * Return: 0; -EOPNOTSUPP for a coherent device; -EIO for one that cannot reach
- * the memory, or not without a bounce buffer.
- */
-int heap_uncached_attach(struct dma_buf *dmabuf, struct dma_buf_attachment *attach)
-{
-	return heap_uncached_why_not(attach->dev, dmabuf->priv);
-}
-EXPORT_SYMBOL_NS_GPL(heap_uncached_attach, "DMABUF_HEAP_LIB");
 
 /**
  * heap_uncached_map_dma_buf() - &dma_buf_ops.map_dma_buf of an uncached buffer

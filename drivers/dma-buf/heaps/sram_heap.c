@@ -24,7 +24,6 @@
 #include "heap_region.h"
 
 static const struct dma_buf_ops sram_heap_buf_ops = {
-	.attach = heap_phys_attach,
 	.map_dma_buf = heap_phys_map_dma_buf,
 	.unmap_dma_buf = heap_phys_unmap_dma_buf,
 	.end_cpu_access = heap_mmap_uncached_end,
