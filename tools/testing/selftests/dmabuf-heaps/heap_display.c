@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A screen shows the buffers: what QEMU has on it is compared with what was
+ * drawn, pixel by pixel. The driver, bochs, attaches no device: it looks at the
+ * buffer through dma_buf_vmap(), when it is told of a change and at no other time.
+ *
+ * And a virtio GPU shows none. It takes a foreign buffer only as a blob, which
+ * QEMU has where the host has /dev/udmabuf or GL; without, its driver says ENODEV.
+ */
+#include "kselftest_harness.h"
+#include "heap_test.h"
+#include "heap_trace.h"
+#include "heap_card.h"
+#include "heap_screen.h"
+
+#define WIDTH		256
+#define HEIGHT		192
+#define CARD_LEN	(WIDTH * HEIGHT * sizeof(uint32_t))
+
+#define START_WRITE	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE)
+#define END_WRITE	(DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE)
+
+/* A buffer that can be shown, and what is in it. */
+struct picture {
+	int buf;
+	uint32_t *view;
+	uint32_t fb;
+};
+
+static struct screen open_screen(struct __test_metadata *_metadata)
+{
+	struct screen screen;
+	int ret = screen_open(&screen, WIDTH, HEIGHT);
+
+	ASSERT_EQ(0, ret)
+		TH_LOG("no screen of %s: %s; vm --screen, modprobe bochs", SCREEN_DRIVER,
+		       strerror(-ret));
+	return screen;
+}
+
+static void draw(struct __test_metadata *_metadata, const struct heap_state *heap,
+		 const struct picture *p, int turn)
+{
+	const struct card card = {
+		.width = WIDTH, .height = HEIGHT, .text = heap->name, .turn = turn,
+	};
+
+	ASSERT_EQ(0, buf_sync(p->buf, START_WRITE));
+	card_draw(&card, p->view);
+	ASSERT_EQ(0, buf_sync(p->buf, END_WRITE));
+}
+
+static struct picture take_picture(struct __test_metadata *_metadata,
+				   const struct heap_state *heap, const struct screen *screen,
+				   int turn)
+{
+	struct picture p = { .buf = heap_take(_metadata, heap, CARD_LEN) };
+
+	p.view = (void *)buf_view(_metadata, p.buf, CARD_LEN);
+	draw(_metadata, heap, &p, turn);
+	ASSERT_EQ(0, screen_add(screen, p.buf, &p.fb));
+	return p;
+}
+
+static void check_screen(struct __test_metadata *_metadata, const struct screen *screen,
+			 const uint32_t *want)
+{
+	uint32_t *seen;
+	size_t i;
+
+	ASSERT_EQ(0, screen_dump(screen, &seen));
+	for (i = 0; i < WIDTH * HEIGHT && seen[i] == want[i]; i++)
+		;
+	EXPECT_EQ(WIDTH * HEIGHT, i)
+		TH_LOG("at %zu, %zu there is %06x and not %06x", i % WIDTH, i / WIDTH, seen[i],
+		       want[i]);
+	free(seen);
+}
+
+HEAP_VIEW_TEST(screen_shows_it)
+{
+	struct screen screen = open_screen(_metadata);
+	struct picture p[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		p[i] = take_picture(_metadata, &self->heap, &screen, i);
+	ASSERT_NE(0, memcmp(p[0].view, p[1].view, CARD_LEN));
+	for (i = 0; i < 4; i++) {
+		ASSERT_EQ(0, screen_show(&screen, p[i % 2].fb));
+		check_screen(_metadata, &screen, p[i % 2].view);
+	}
+}
+
+/* A rectangle is filled in the buffer, and in a copy of what should be seen. */
+static void fill(uint32_t *pixels, drmModeClip part, uint32_t colour)
+{
+	int x, y;
+
+	for (y = part.y1; y < part.y2; y++)
+		for (x = part.x1; x < part.x2; x++)
+			pixels[y * WIDTH + x] = colour;
+}
+
+/* The CPU writes in sessions; of that, what the driver is told of is seen. */
+HEAP_VIEW_TEST(screen_follows_updates)
+{
+	static const drmModeClip told = { 10, 20, 110, 70 }, untold = { 150, 100, 251, 181 };
+	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
+	struct screen screen = open_screen(_metadata);
+	struct picture p = take_picture(_metadata, &self->heap, &screen, 0);
+	uint32_t *want = malloc(CARD_LEN);
+	int round;
+
+	ASSERT_NE(NULL, want);
+	memcpy(want, p.view, CARD_LEN);
+	ASSERT_EQ(0, screen_show(&screen, p.fb));
+	trace_maintenance(_metadata, "1");
+	for (round = 1; round <= 3; round++) {
+		ASSERT_EQ(0, buf_sync(p.buf, START_WRITE));
+		fill(p.view, told, 0x123456 * round);
+		fill(p.view, untold, 0x352413 * round);
+		ASSERT_EQ(0, buf_sync(p.buf, END_WRITE));
+		check_screen(_metadata, &screen, want);
+
+		count_passes(_metadata, &self->heap);
+		ASSERT_EQ(0, screen_update(&screen, p.fb, told));
+		expect_passes(_metadata, &self->heap, "no device looks at it", CARD_LEN, 0, 0);
+		fill(want, told, 0x123456 * round);
+		check_screen(_metadata, &screen, want);
+	}
+	ASSERT_EQ(0, screen_update(&screen, p.fb, all));
+	check_screen(_metadata, &screen, p.view);
+	trace_maintenance(_metadata, "0");
+}
+
+/* The screen has the memory after everybody else let it go, until it is told to. */
+HEAP_VIEW_TEST(screen_keeps_the_buffer)
+{
+	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
+	struct screen screen = open_screen(_metadata);
+	struct picture p = take_picture(_metadata, &self->heap, &screen, 3);
+	uint32_t *want = malloc(CARD_LEN);
+	__u64 left;
+
+	ASSERT_NE(NULL, want);
+	memcpy(want, p.view, CARD_LEN);
+	ASSERT_EQ(0, screen_show(&screen, p.fb));
+	ASSERT_EQ(0, munmap(p.view, CARD_LEN));
+	ASSERT_EQ(0, close(p.buf));
+	left = self->heap.free - CARD_LEN;
+	EXPECT_EQ(left, heap_free_settled(self->heap.name, left));
+	ASSERT_EQ(0, screen_update(&screen, p.fb, all));
+	check_screen(_metadata, &screen, want);
+	ASSERT_EQ(0, screen_remove(&screen, p.fb));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+	EXPECT_EQ(-ENOENT, screen_show(&screen, p.fb));
+}
+
+/* As when a compositor dies, and another one starts. */
+HEAP_VIEW_TEST(killed_while_shown)
+{
+	struct screen screen;
+	struct picture p;
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ready));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid) {
+		screen = open_screen(_metadata);
+		p = take_picture(_metadata, &self->heap, &screen, 0);
+		ASSERT_EQ(0, screen_show(&screen, p.fb));
+		ASSERT_EQ(1, write(ready[1], "", 1));
+		for (;;)
+			pause();
+	}
+	ASSERT_EQ(0, close(ready[1]));
+	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	kill_child(_metadata, pid);
+	EXPECT_EQ(0, heap_missing(&self->heap));
+
+	screen = open_screen(_metadata);
+	p = take_picture(_metadata, &self->heap, &screen, 1);
+	ASSERT_EQ(0, screen_show(&screen, p.fb));
+	check_screen(_metadata, &screen, p.view);
+}
+
+HEAP_VIEW_TEST(too_small_for_the_screen)
+{
+	struct screen screen = open_screen(_metadata);
+	int small = heap_take(_metadata, &self->heap, CARD_LEN - self->heap.page);
+	struct picture p;
+	uint32_t fb;
+
+	EXPECT_EQ(-EINVAL, screen_add(&screen, small, &fb));
+	ASSERT_EQ(0, close(small));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+	p = take_picture(_metadata, &self->heap, &screen, 2);
+	ASSERT_EQ(0, screen_show(&screen, p.fb));
+	check_screen(_metadata, &screen, p.view);
+}
+
+/* Nobody's CPU sees a protected buffer, so such a screen cannot show it. */
+HEAP_TEST(shown_if_seen)
+{
+	struct screen screen = open_screen(_metadata);
+	int buf = heap_take(_metadata, &self->heap, CARD_LEN);
+	uint32_t fb;
+
+	ASSERT_EQ(0, screen_add(&screen, buf, &fb));
+	EXPECT_EQ(self->heap.is_protected ? -EINVAL : 0, screen_show(&screen, fb));
+	EXPECT_EQ(0, screen_remove(&screen, fb));
+	ASSERT_EQ(0, close(buf));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* Its device is coherent, for which a twin has an answer of its own. */
+HEAP_TEST(virtio_gpu_without_blobs)
+{
+	const bool twin = self->heap.area[0] && !self->heap.cached;
+	int drm = drm_open("virtio_gpu");
+	int buf = heap_take(_metadata, &self->heap, CARD_LEN);
+	uint32_t handle;
+
+	ASSERT_LE(0, drm)
+		TH_LOG("no virtio GPU: QEMU with -device virtio-gpu-pci, modprobe virtio_gpu");
+	EXPECT_EQ(twin ? -EOPNOTSUPP : -ENODEV, drm_import(drm, buf, &handle));
+	EXPECT_EQ(twin ? -EOPNOTSUPP : -ENODEV, drm_import(drm, buf, &handle));
+	ASSERT_EQ(0, close(buf));
+	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+TEST_HARNESS_MAIN
