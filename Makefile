@@ -28,7 +28,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
 
-.PHONY: all modules dtbs modules_install install demo check lint mutants clean help
+.PHONY: all modules dtbs modules_install install demo demo-display check lint mutants clean help
 
 all: modules dtbs
 
@@ -59,6 +59,9 @@ install: modules_install dtbs
 demo:
 	@$(QEMU_DIR)/demo
 
+demo-display:
+	@$(QEMU_DIR)/demo-display
+
 check:
 	@$(QEMU_DIR)/packages --lint
 	@$(QEMU_DIR)/check
@@ -76,6 +79,7 @@ clean:
 help:
 	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
+	@echo '  demo-display     put a buffer on the screen, and that in demo-display.png'
 	@echo '  check            every test, on a release and on a debug kernel'
 	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, dt-validate, shellcheck'
 	@echo '  mutants          delete each call that maintains caches, and see which test notices'

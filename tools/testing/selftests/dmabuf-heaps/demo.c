@@ -6,42 +6,13 @@
  */
 #include "kselftest.h"
 #include "heap_test.h"
+#include "demo.h"
 
 #define DEFAULT_HEAP	"memory@42000000-contiguous"
 #define DEFAULT_MIB	8
 #define DRM_DRIVER	"vgem"
 #define BUF_NAME	"heap-demo"
 #define BUFINFO		"/sys/kernel/debug/dma_buf/bufinfo"
-
-static bool colour;
-static int step;
-
-/* A step that is done and checked. */
-static __printf(1, 2) void say(const char *fmt, ...)
-{
-	va_list args;
-
-	printf(colour ? "\033[32m%2d.\033[0m " : "%2d. ", ++step);
-	va_start(args, fmt);
-	vprintf(fmt, args);
-	va_end(args);
-	putchar('\n');
-}
-
-/* err is an errno, or 0 when no system call is to blame. */
-static __noreturn __printf(3, 4) void fail(int err, const char *cure, const char *fmt, ...)
-{
-	va_list args;
-
-	fflush(stdout);
-	fprintf(stderr, colour ? "\033[31mFailed:\033[0m " : "Failed: ");
-	va_start(args, fmt);
-	vfprintf(stderr, fmt, args);
-	va_end(args);
-	fprintf(stderr, "\nCause:  %s\nCure:   %s\n",
-		err ? strerror(err) : "the contents differ from what was written", cure);
-	exit(1);
-}
 
 static void usage(FILE *out)
 {
