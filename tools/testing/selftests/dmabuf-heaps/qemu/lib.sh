@@ -79,9 +79,9 @@ only_one()
 arch_of()
 {
 	case $1 in
-	virt | imx8mp-evk) echo arm64 ;;
+	virt | imx8mp-evk | raspi3b) echo arm64 ;;
 	mcimx7d-sabre) echo arm ;;
-	*) die "no board $1: there are virt, imx8mp-evk and mcimx7d-sabre" ;;
+	*) die "no board $1: there are virt, imx8mp-evk, raspi3b and mcimx7d-sabre" ;;
 	esac
 }
 

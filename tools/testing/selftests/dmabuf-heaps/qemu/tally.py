@@ -159,7 +159,7 @@ class Kernel:
             good = status == want and re.search(says, out + err, flags=re.M)
             self.tally.test(name, good, f"status {status}, not {want}, or nothing said of "
                                         f"{says!r}\n{out}{err}")
-        self.job(what, report, "--timeout", "120", *vm_args, "--", *command)
+        self.job(what, report, "--timeout", "600", *vm_args, "--", *command)
 
     def regions(self, what, present, absent, said, *vm_args, kernel_says="", of=""):
         """One boot of a device tree: which heaps come up, what the log says, once each.
@@ -182,4 +182,4 @@ class Kernel:
                                 sum(bool(re.search(s, line)) for line in lines) == 1,
                                 "\n".join(lines))
             self.tally.test(f"{name}: and no other line", len(lines) == len(said), "\n".join(lines))
-        self.job(what, report, "--timeout", "120", *vm_args, "--", "ls", "/dev/dma_heap")
+        self.job(what, report, "--timeout", "600", *vm_args, "--", "ls", "/dev/dma_heap")
