@@ -6,9 +6,6 @@
  * The card has 4 KiB of its own and a DMA engine that moves bytes between that
  * and memory; nothing else reaches them. So what the card read of a buffer is
  * fetched by a second transfer, into a page of this driver.
- *
- * Of a buffer only DMA addresses and lengths are looked at: it may be memory
- * that has no pages.
  */
 
 #include <linux/dma-buf.h>
@@ -33,6 +30,7 @@
 #include <linux/swiotlb.h>
 #include <linux/uaccess.h>
 
+#include "dma_piece.h"
 #include "edu_dma.h"
 
 #define EDU_VENDOR_ID	0x1234
@@ -170,24 +168,6 @@ static int edu_write_piece(struct edu *edu, dma_addr_t addr, void __user *user, 
 	return ret;
 }
 
-/* How much of a buffer from @offset on the card can take in one go, and where. */
-static size_t edu_piece(struct sg_table *table, u64 offset, u64 len, dma_addr_t *addr)
-{
-	struct scatterlist *sg;
-	unsigned int i;
-
-	for_each_sgtable_dma_sg(table, sg, i) {
-		u64 here = sg_dma_len(sg);
-
-		if (offset < here) {
-			*addr = sg_dma_address(sg) + offset;
-			return min3(len, here - offset, (u64)EDU_PIECE);
-		}
-		offset -= here;
-	}
-	return 0;
-}
-
 static int edu_transfer(struct edu_file *file, struct edu_dma_transfer t,
 			int (*move)(struct edu *edu, dma_addr_t addr,
 				    void __user *user, size_t len))
@@ -198,7 +178,8 @@ static int edu_transfer(struct edu_file *file, struct edu_dma_transfer t,
 		return -EINVAL;
 	while (t.len) {
 		dma_addr_t addr;
-		size_t piece = edu_piece(file->table, t.offset, t.len, &addr);
+		size_t piece = dma_piece(file->table, t.offset, min_t(u64, t.len, EDU_PIECE),
+					 &addr);
 		int ret;
 
 		/* The exporter's table is shorter than its buffer. */
