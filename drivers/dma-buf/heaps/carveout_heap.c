@@ -23,6 +23,7 @@
 #include <linux/string.h>
 
 #include "heap_buffer.h"
+#include "heap_ioctl.h"
 #include "heap_name.h"
 #include "heap_phys.h"
 #include "heap_region.h"
@@ -53,6 +54,7 @@ static const struct dma_buf_ops carveout_heap_buf_ops = {
 	.vmap = heap_phys_vmap,
 	.vunmap = heap_phys_vunmap,
 	.release = heap_phys_release,
+	HEAP_IOCTL_OPS
 };
 
 static int carveout_heap_no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
@@ -73,6 +75,7 @@ static const struct dma_buf_ops carveout_heap_protected_buf_ops = {
 	.end_cpu_access = carveout_heap_no_cpu,
 	.mmap = carveout_heap_no_mmap,
 	.release = heap_phys_release,
+	HEAP_IOCTL_OPS
 };
 
 static const struct heap_phys carveout_heap __initconst = {

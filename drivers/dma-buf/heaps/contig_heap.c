@@ -33,6 +33,7 @@
 #include <linux/string.h>
 
 #include "heap_buffer.h"
+#include "heap_ioctl.h"
 #include "heap_name.h"
 #include "heap_region.h"
 #include "heap_stats.h"
@@ -123,6 +124,7 @@ static const struct dma_buf_ops contig_heap_cached_buf_ops = {
 	.vmap = heap_mmap_vmap,
 	.vunmap = heap_mmap_vunmap,
 	.release = contig_heap_release_cached,
+	HEAP_IOCTL_OPS
 };
 
 static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
@@ -172,6 +174,7 @@ static const struct dma_buf_ops contig_heap_uncached_buf_ops = {
 	.vmap = heap_uncached_vmap,
 	.vunmap = heap_uncached_vunmap,
 	.release = contig_heap_release_uncached,
+	HEAP_IOCTL_OPS
 };
 
 static struct dma_buf *contig_heap_allocate_uncached(struct dma_heap *dma_heap,

@@ -154,6 +154,16 @@ void heap_cache_settle(struct heap_cached *buffer)
 	heap_cache_invalidate_range(buffer, 0, buffer->base.size);
 }
 
+/* Clean and invalidated now, for who was told the address and knows no sessions. */
+void heap_cache_flush(struct heap_cached *buffer)
+{
+	guard(mutex)(&buffer->lock);
+
+	heap_cache_clean(buffer);
+	if (heap_cache_device_may_write(buffer) || !heap_cache_is_busy(buffer))
+		heap_cache_invalidate_range(buffer, 0, buffer->base.size);
+}
+
 /* One more that sees the buffer through the caches and heeds no session. */
 void heap_cache_stray_get(struct heap_cached *buffer, bool writes)
 {

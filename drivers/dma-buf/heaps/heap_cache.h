@@ -29,6 +29,7 @@ void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len)
 void heap_cache_stray_get(struct heap_cached *buffer, bool writes);
 void heap_cache_stray_put(struct heap_cached *buffer, bool writes);
 
+void heap_cache_flush(struct heap_cached *buffer);
 void heap_cache_vmap_get(struct heap_cached *buffer);
 void heap_cache_vmap_put(struct heap_cached *buffer);
 

@@ -19,6 +19,7 @@
 #include <linux/sizes.h>
 
 #include "heap_buffer.h"
+#include "heap_ioctl.h"
 #include "heap_name.h"
 #include "heap_phys.h"
 #include "heap_region.h"
@@ -31,6 +32,7 @@ static const struct dma_buf_ops sram_heap_buf_ops = {
 	.vmap = heap_phys_vmap,
 	.vunmap = heap_phys_vunmap,
 	.release = heap_phys_release,
+	HEAP_IOCTL_OPS
 };
 
 static const struct heap_phys sram_heap __initconst = {
