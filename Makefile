@@ -28,7 +28,11 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
 
-.PHONY: all modules dtbs modules_install install demo demo-display check lint mutants clean help
+# Of a kernel's own tree: the source, and where the patches go.
+KSRC ?=
+OUT ?= series
+
+.PHONY: all modules dtbs modules_install install intree series demo demo-display check lint mutants clean help
 
 all: modules dtbs
 
@@ -55,6 +59,12 @@ install: modules_install dtbs
 	install -m 644 $(DTBO) $(DESTDIR)$(OVERLAYDIR)
 	install -m 644 $(TOP)/tools/dmabuf-heaps/60-dmabuf-heaps.rules $(DESTDIR)$(UDEVDIR)
 	install -m 644 $(TOP)/tools/dmabuf-heaps/dmabuf-heaps.conf $(DESTDIR)$(MODULESLOADDIR)
+
+intree series:
+	@test -n "$(KSRC)" || { \
+		echo "error: say which kernel source tree: make $@ KSRC=/path/to/linux" >&2; \
+		exit 1; }
+	@$(TOP)/tools/dmabuf-heaps/intree $(if $(filter series,$@),--series $(OUT)) $(KSRC)
 
 demo:
 	@$(QEMU_DIR)/demo
@@ -91,6 +101,10 @@ help:
 	@echo '  modules_install  the modules, below INSTALL_MOD_PATH'
 	@echo '  install          modules, overlays, udev rule and modules-load.d, below DESTDIR'
 	@echo '  clean            remove what was built'
+	@echo
+	@echo 'Build it into a kernel, 7.3 or 6.12:'
+	@echo '  intree           put the heaps into the source tree KSRC=/path'
+	@echo '  series           write that as patches for git am, into OUT=/path ($(OUT))'
 	@echo
 	@echo 'Variables:'
 	@echo '  KDIR=/path       the kernel build directory (KERNELDIR, KERNEL_SRC and'
