@@ -172,6 +172,22 @@ static inline int heap_area(const char *heap, char *area, size_t size)
 	return access(path, F_OK) ? -ENOENT : 0;
 }
 
+/* Linux 6.12 has an area's numbers in debugfs only, and what is used for what is free. */
+static inline int cma_number(const char *area, const char *path, __u64 *pages)
+{
+	int ret = read_number(pages, path, area);
+	__u64 used;
+
+	if (ret != -ENOENT || !ends_with(path, "_pages"))
+		return ret;
+	ret = read_number(pages, CMA_DEBUGFS "/%s/count", area);
+	if (ret || ends_with(path, "total_pages"))
+		return ret;
+	ret = read_number(&used, CMA_DEBUGFS "/%s/used", area);
+	*pages -= used;
+	return ret;
+}
+
 /* A number of the heap's region, in bytes: the CMA area's, in pages, or debugfs's. */
 static inline int heap_number(const char *heap, const char *cma_path, const char *name,
 			      __u64 *bytes)
@@ -181,7 +197,7 @@ static inline int heap_number(const char *heap, const char *cma_path, const char
 
 	if (ret)
 		return read_number(bytes, HEAP_DEBUGFS "/%s/%s", heap, name);
-	ret = read_number(bytes, cma_path, area);
+	ret = cma_number(area, cma_path, bytes);
 	*bytes *= page_size();
 	return ret;
 }
@@ -198,7 +214,7 @@ static inline int heap_size(const char *heap, __u64 *bytes)
 
 static inline int heap_base(const char *heap, __u64 *base)
 {
-	return heap_number(heap, CMA_DEBUGFS "/%s/ranges/0/base_pfn", "base", base);
+	return heap_number(heap, CMA_DEBUGFS "/%s/base_pfn", "base", base);
 }
 
 /*

@@ -13,7 +13,6 @@
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TO_DEVICE	"dma_sync_single_for_device"
 #define TO_CPU		"dma_sync_single_for_cpu"
-#define MAP		"dma_map_phys"
 
 /* Passes over buffers of one heap: how many, over how many bytes in all, and the last. */
 struct heap_passes {
@@ -25,11 +24,22 @@ struct heap_passes {
 	__u64 size;	/* of the last */
 };
 
+/* Linux 6.12 calls it by the page. */
+static inline bool maps_by_page(void)
+{
+	return access(TRACEFS "events/dma/dma_map_phys", F_OK);
+}
+
+#define MAP		(maps_by_page() ? "dma_map_page" : "dma_map_phys")
+
 static inline void trace_maintenance(struct __test_metadata *_metadata, const char *on)
 {
+	char enable[PATH_MAX];
+
 	write_setting(_metadata, TRACEFS "events/dma/" TO_DEVICE "/enable", on);
 	write_setting(_metadata, TRACEFS "events/dma/" TO_CPU "/enable", on);
-	write_setting(_metadata, TRACEFS "events/dma/" MAP "/enable", on);
+	snprintf(enable, sizeof(enable), TRACEFS "events/dma/%s/enable", MAP);
+	write_setting(_metadata, enable, on);
 }
 
 /* Whether a line is of this event, on the device of this heap. */
