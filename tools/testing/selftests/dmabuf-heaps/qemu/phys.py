@@ -2,11 +2,9 @@
 """Tests of /dev/dma-buf-phys that are not heaps' own: what its documentation says, and
 a program of 32 bits."""
 
-import os
 import re
-import shutil
 
-from tally import QEMU_DIR, Kernel, cross_compile, run, script
+from tally import QEMU_DIR, Kernel, build_32_bit, cross_compile, run
 
 SELFTESTS = QEMU_DIR.parent
 TOP = QEMU_DIR.parents[4]
@@ -67,14 +65,7 @@ def check_words(tally, k, text):
 
 def check_32_bit(tally, k, out, heaps):
     """A program of 32 bits calls the ioctls of a 64-bit kernel."""
-    script("packages", "--board", "mcimx7d-sabre")  # its compiler
-    prefix = os.environ.get("CROSS_COMPILE_COMPAT", "arm-linux-gnueabihf-")
-    status, said, err = run(["make", "-s", "-C", SELFTESTS, "ARCH=arm", f"CROSS_COMPILE={prefix}",
-                             f"KSRC={script('source')}", f"SYSROOT={script('guest')}/root",
-                             f"OUTPUT={out}", "LDFLAGS=-static", "LIBDRM=",
-                             out / "dma_buf_phys_abi"])
-    tally.test("32 bits: the test program builds", status == 0, said + err)
-    shutil.copy(QEMU_DIR / "run-tests", out)
+    build_32_bit(tally, "dma_buf_phys_abi", out)
     compat = Kernel(tally, f"{k.name}, a program of 32 bits", k.args, out)
     compat.programs("physical addresses", ["dma_buf_phys_abi"], heaps=heaps)
     k.jobs += compat.jobs

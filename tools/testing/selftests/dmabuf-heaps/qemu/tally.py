@@ -7,6 +7,7 @@ side_by_side runs them.
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -116,6 +117,18 @@ def cross_compile():
     """The prefix of the compiler for guests of 64 bits."""
     default = "" if os.uname().machine == "aarch64" else "aarch64-linux-gnu-"
     return os.environ.get("CROSS_COMPILE", default)
+
+
+def build_32_bit(tally, program, out):
+    """A test program as a 32-bit caller of a 64-bit kernel, which needs no libraries."""
+    script("packages", "--board", "mcimx7d-sabre")  # its compiler
+    prefix = os.environ.get("CROSS_COMPILE_COMPAT", "arm-linux-gnueabihf-")
+    status, said, err = run(["make", "-s", "-C", QEMU_DIR.parent, "ARCH=arm",
+                             f"CROSS_COMPILE={prefix}", f"KSRC={script('source')}",
+                             f"SYSROOT={script('guest')}/root", f"OUTPUT={out}",
+                             "LDFLAGS=-static", "LIBDRM=", out / program])
+    tally.test(f"32 bits: {program} builds", status == 0, said + err)
+    shutil.copy(QEMU_DIR / "run-tests", out)
 
 
 class Kernel:
