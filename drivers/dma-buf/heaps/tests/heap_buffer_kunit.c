@@ -242,6 +242,8 @@ static void heap_buffer_test_later_view_sees_device(struct kunit *test)
 	memset(device_map(test, 0, DMA_FROM_DEVICE), 0x44, TEST_SIZE);
 	device_unmap(f, 0);
 	expect_all(test, cpu_map(test), 0x44);
+	/* Where memory is not copied, no byte shows it. */
+	KUNIT_EXPECT_FALSE(test, f->buffer.cpu_stale);
 }
 
 /* A session that writes a part leaves what a device wrote beside it. */

@@ -417,6 +417,7 @@ HEAP_VIEW_TEST(bounced_beside_direct)
 	struct bench b = bench_setup(_metadata, &self->heap);
 	int copier = device_open(_metadata, b.heap);
 	char *view = buf_view(_metadata, b.buf, b.len);
+	struct heap_passes passes;
 	__u64 base;
 
 	ASSERT_EQ(0, heap_base(b.heap->name, &base));
@@ -425,7 +426,10 @@ HEAP_VIEW_TEST(bounced_beside_direct)
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
 	count_passes(_metadata, b.heap);
 	ASSERT_EQ(0, device_import_masked(copier, b.buf, EDU_DMA_READS, 32));
-	EXPECT_EQ(1, count_passes(_metadata, b.heap).copies);
+	passes = count_passes(_metadata, b.heap);
+	EXPECT_EQ(1, passes.copies);
+	EXPECT_EQ(1, passes.clean);
+	EXPECT_EQ(1, passes.invalidate);
 	device_writes_pattern(_metadata, b.dev, b.len, 1);
 	count_passes(_metadata, b.heap);
 	sync_bench(_metadata, &b, START | RW, 1, 1);
