@@ -36,9 +36,10 @@ HEAP_TEST(within_region)
 		EXPECT_EQ(0, phys[i] % self->heap.page);
 		EXPECT_LE(base, phys[i]);
 		EXPECT_LE(phys[i] + LEN, base + size);
-		for (j = 0; j < i; j++)
+		for (j = 0; j < i; j++) {
 			EXPECT_TRUE(phys[i] >= phys[j] + LEN || phys[j] >= phys[i] + LEN)
 				TH_LOG("%#llx and %#llx", phys[i], phys[j]);
+		}
 	}
 	/* The same again, when asked again, in this file and in another one. */
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
@@ -160,14 +161,9 @@ HEAP_TEST(held_until_closed)
 
 HEAP_TEST(killed_holder)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		int node = phys_open(_metadata), i;
 		__u64 phys;
 
@@ -180,14 +176,13 @@ HEAP_TEST(killed_holder)
 							 &phys));
 			ASSERT_EQ(0, close(buf));
 		}
-		ASSERT_EQ(1, write(ready[1], "", 1));
+		doomed_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	ASSERT_EQ(0, close(ready[1]));
-	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	doomed_wait(_metadata, &child);
 	EXPECT_EQ(3 * LEN, heap_taken(_metadata, &self->heap));
-	kill_child(_metadata, pid);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

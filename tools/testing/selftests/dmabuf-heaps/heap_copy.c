@@ -365,11 +365,12 @@ HEAP_VIEW_TEST(refuses_what_is_wrong)
 	ASSERT_GE(null, 0);
 	cpu_fills(_metadata, &src, 50);
 	cpu_fills(_metadata, &dst, 51);
-	for (i = 0; i < ARRAY_SIZE(wrong); i++)
+	for (i = 0; i < ARRAY_SIZE(wrong); i++) {
 		EXPECT_EQ(-wrong[i].error,
 			  engine_copy(engine, wrong[i].dst, wrong[i].to, wrong[i].src,
 				      wrong[i].from, wrong[i].len))
 			TH_LOG("copy %zu", i);
+	}
 	EXPECT_EQ(-EBADF, engine_attach(engine, -1));
 	EXPECT_EQ(-EINVAL, engine_attach(engine, null));
 	EXPECT_EQ(-1, ioctl(engine, _IO('C', 99)));
@@ -406,25 +407,19 @@ HEAP_VIEW_TEST(gives_up_in_time)
 /* SIGKILL in the middle of copies: the engine is not left with the memory. */
 HEAP_VIEW_TEST(killed_while_copying)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		int engine = engine_open(_metadata);
 		int src = heap_take(_metadata, &self->heap, LEN);
 		int dst = heap_take(_metadata, &self->heap, LEN);
 
-		ASSERT_EQ(1, write(ready[1], "", 1));
+		doomed_ready(_metadata, &child);
 		for (;;)
 			ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
 	}
-	ASSERT_EQ(0, close(ready[1]));
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	kill_child(_metadata, pid);
+	doomed_wait(_metadata, &child);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

@@ -61,24 +61,18 @@ HEAP_VIEW_TEST(reads_zero_after_kill)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, BUFFERS, KIB(8));
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		int bufs[BUFFERS];
 
 		take_and_dirty(_metadata, &self->heap, bufs, len);
-		ASSERT_EQ(1, write(ready[1], "", 1));
+		doomed_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	ASSERT_EQ(0, close(ready[1]));
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	kill_child(_metadata, pid);
+	doomed_wait(_metadata, &child);
+	kill_child(_metadata, child.pid);
 	ASSERT_EQ(0, heap_missing(&self->heap));
 	check_device_reads_zero(_metadata, &self->heap, dev, len);
 }

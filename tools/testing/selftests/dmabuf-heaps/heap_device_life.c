@@ -114,13 +114,13 @@ HEAP_VIEW_TEST(import_outlives_fd)
 }
 
 static void transfer_for_ever(struct __test_metadata *_metadata, int dev, int buf, size_t len,
-			      int ready)
+			      const struct doomed *child)
 {
 	char bytes[LEN] = {};
 
 	ASSERT_LE(len, sizeof(bytes));
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
-	ASSERT_EQ(1, write(ready, "", 1));
+	doomed_ready(_metadata, child);
 	for (;;)
 		ASSERT_EQ(0, device_writes(dev, 0, bytes, len));
 }
@@ -130,21 +130,15 @@ HEAP_TEST(killed_while_device_writes)
 {
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int dev = device_open(_metadata, &self->heap);
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid)
+	if (doomed_fork(_metadata, &child))
 		transfer_for_ever(_metadata, dev, heap_take(_metadata, &self->heap, len), len,
-				  ready[1]);
+				  &child);
 	ASSERT_EQ(0, close(dev));
-	ASSERT_EQ(0, close(ready[1]));
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
+	doomed_wait(_metadata, &child);
 	usleep(150 * 1000);
-	kill_child(_metadata, pid);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

@@ -162,24 +162,18 @@ HEAP_VIEW_TEST(killed_while_shown)
 {
 	struct screen screen;
 	struct picture p;
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		screen = open_screen(_metadata);
 		p = take_picture(_metadata, &self->heap, &screen, 0);
 		ASSERT_EQ(0, screen_show(&screen, p.fb));
-		ASSERT_EQ(1, write(ready[1], "", 1));
+		doomed_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	ASSERT_EQ(0, close(ready[1]));
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	kill_child(_metadata, pid);
+	doomed_wait(_metadata, &child);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 
 	screen = open_screen(_metadata);

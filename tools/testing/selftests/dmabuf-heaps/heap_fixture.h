@@ -174,6 +174,36 @@ static inline void kill_child(struct __test_metadata *_metadata, pid_t pid)
 	ASSERT_EQ(SIGKILL, WTERMSIG(status));
 }
 
+/* A child that says when it has come to where it shall be killed. */
+struct doomed {
+	pid_t pid;
+	int ready[2];
+};
+
+/* Whether this is the child. */
+static inline bool doomed_fork(struct __test_metadata *_metadata, struct doomed *child)
+{
+	ASSERT_EQ(0, pipe(child->ready));
+	child->pid = fork();
+	ASSERT_GE(child->pid, 0);
+	return !child->pid;
+}
+
+static inline void doomed_ready(struct __test_metadata *_metadata, const struct doomed *child)
+{
+	ASSERT_EQ(1, write(child->ready[1], "", 1));
+}
+
+/* It fails, at the end of the pipe, when the child ended before it was ready. */
+static inline void doomed_wait(struct __test_metadata *_metadata, const struct doomed *child)
+{
+	char byte;
+
+	ASSERT_EQ(0, close(child->ready[1]));
+	ASSERT_EQ(1, read(child->ready[0], &byte, 1));
+	ASSERT_EQ(0, close(child->ready[0]));
+}
+
 /* The signal that a process gets for touching a byte, or 0. */
 static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bool write)
 {

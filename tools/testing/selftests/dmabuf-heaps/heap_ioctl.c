@@ -263,9 +263,10 @@ HEAP_TEST(bad_calls)
 	__u64 phys = 0;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(unknown); i++)
+	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
 		EXPECT_EQ(-ENOTTY, buf_ioctl(buf, unknown[i], room))
 			TH_LOG("ioctl %#lx", unknown[i]);
+	}
 	EXPECT_EQ(-EFAULT, buf_ioctl(buf, PHYS_64, NULL));
 	EXPECT_EQ(-EFAULT, buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_SYNC, NULL));
 	EXPECT_EQ(0, buf_ioctl(buf, PHYS_64, &phys));

@@ -128,10 +128,11 @@ HEAP_TEST(left_in_socket)
 }
 
 /* Allocates and frees for ever, once it has told that it is about to begin. */
-static void allocate_until_killed(const struct heap_state *heap, size_t len, int ready)
+static void allocate_until_killed(struct __test_metadata *_metadata,
+				  const struct heap_state *heap, size_t len,
+				  const struct doomed *child)
 {
-	if (write(ready, "", 1) != 1)
-		_exit(1);
+	doomed_ready(_metadata, child);
 	for (;;) {
 		int buf = heap_alloc(heap->fd, len);
 
@@ -174,22 +175,15 @@ HEAP_TEST(killed_while_allocating)
 			.tv_sec = moment / 1000000000,
 			.tv_nsec = moment % 1000000000,
 		};
-		int ready[2];
-		char byte;
-		pid_t pid;
+		struct doomed child;
 
-		ASSERT_EQ(0, pipe(ready));
-		pid = fork();
-		ASSERT_GE(pid, 0);
-		if (!pid)
-			allocate_until_killed(&self->heap, len, ready[1]);
-		ASSERT_EQ(0, close(ready[1]));
-		ASSERT_EQ(1, read(ready[0], &byte, 1));
+		if (doomed_fork(_metadata, &child))
+			allocate_until_killed(_metadata, &self->heap, len, &child);
+		doomed_wait(_metadata, &child);
 		nanosleep(&pause, NULL);
-		kill_child(_metadata, pid);
+		kill_child(_metadata, child.pid);
 		ASSERT_EQ(0, heap_missing(&self->heap))
 			TH_LOG("killed after %llu of %llu ns", moment, duration);
-		ASSERT_EQ(0, close(ready[0]));
 	}
 	EXPECT_EQ(0, close(heap_take(_metadata, &self->heap, len)));
 }
@@ -197,30 +191,23 @@ HEAP_TEST(killed_while_allocating)
 HEAP_VIEW_TEST(killed_with_everything_open)
 {
 	int drm = vgem_open(_metadata);
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
 	ASSERT_EQ(0, close(drm));
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		int buf = heap_take(_metadata, &self->heap, LEN);
 		__u32 handle;
 
 		pattern_fill(buf_view(_metadata, buf, LEN), LEN, 5);
 		ASSERT_EQ(0, drm_import(vgem_open(_metadata), buf, &handle));
 		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
-		ASSERT_EQ(1, write(ready[1], "", 1));
+		doomed_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	/* The end of file, if the child fails before it writes. */
-	ASSERT_EQ(0, close(ready[1]));
-	EXPECT_EQ(1, read(ready[0], &byte, 1));
+	doomed_wait(_metadata, &child);
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
-	kill_child(_metadata, pid);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 

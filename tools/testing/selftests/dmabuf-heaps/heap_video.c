@@ -284,7 +284,7 @@ VIDEO_TEST(fds_closed_while_streaming)
 }
 
 static void stream_for_ever(struct __test_metadata *_metadata, const struct heap_state *heap,
-			    const struct video *v, int ready)
+			    const struct video *v, const struct doomed *child)
 {
 	struct slots s;
 
@@ -292,28 +292,22 @@ static void stream_for_ever(struct __test_metadata *_metadata, const struct heap
 	queue_slots(_metadata, v, &s);
 	ASSERT_EQ(0, video_stream(v, true));
 	video_dequeue(_metadata, v, V4L2_MEMORY_DMABUF);
-	ASSERT_EQ(1, write(ready, "", 1));
+	doomed_ready(_metadata, child);
 	for (;;)
 		pause();
 }
 
 VIDEO_TEST(killed_while_streaming)
 {
-	int ready[2];
-	char byte;
-	pid_t pid;
+	struct doomed child;
 
-	ASSERT_EQ(0, pipe(ready));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid) {
+	if (doomed_fork(_metadata, &child)) {
 		struct video v = video_webcam(_metadata, path);
 
-		stream_for_ever(_metadata, heap, &v, ready[1]);
+		stream_for_ever(_metadata, heap, &v, &child);
 	}
-	ASSERT_EQ(0, close(ready[1]));
-	ASSERT_EQ(1, read(ready[0], &byte, 1));
-	kill_child(_metadata, pid);
+	doomed_wait(_metadata, &child);
+	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(heap));
 }
 
