@@ -8,8 +8,9 @@
  * that reaches all memory: what an exporter maps for such a device has its
  * physical address as DMA address. What other devices an IOMMU translates for, or
  * whether the buffer has struct pages, makes no difference. The device is not
- * coherent, so that a buffer is clean when its address is told. The address holds
- * for as long as the buffer is mapped for that device.
+ * coherent, so that an exporter who cleans for such devices when it maps has
+ * cleaned when the address is told. The address holds for as long as the buffer is
+ * mapped for that device.
  *
  * Ownership: an open file owns its pins; a pin owns a reference to its dma-buf,
  * the attachment and the mapping. Locks: dma_buf_phys_file.lock, then dma_buf.resv
@@ -114,6 +115,7 @@ static struct dma_buf_phys_pin *dma_buf_phys_pin_create(struct dma_buf *dmabuf)
 	if (ret)
 		goto err_unmap;
 	get_dma_buf(dmabuf);
+	wmb(); /* what is not cached, before the caller starts a device */
 	return pin;
 
 err_unmap:

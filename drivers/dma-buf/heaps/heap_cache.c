@@ -160,7 +160,9 @@ void heap_cache_flush(struct heap_cached *buffer)
 	guard(mutex)(&buffer->lock);
 
 	heap_cache_clean(buffer);
-	if (heap_cache_device_may_write(buffer) || !heap_cache_is_busy(buffer))
+	if (heap_cache_is_busy(buffer))
+		buffer->cpu_stale = true;
+	else
 		heap_cache_invalidate_range(buffer, 0, buffer->base.size);
 }
 

@@ -36,9 +36,11 @@ static long heap_ioctl_phys(struct dma_buf *dmabuf, void __user *user, bool wide
 		return -ENOTTY;
 	if (!wide && phys > U32_MAX)
 		return -EOVERFLOW;
-	/* What is not cached is never dirty, and may be out of the CPUs' reach. */
+	/* What is not cached is never dirty, but may be in a write buffer still. */
 	if (dmabuf->ops->begin_cpu_access == heap_cache_begin)
 		heap_cache_flush(heap_cached(buffer));
+	else
+		wmb(); /* before the caller starts a device, which is not ours to order */
 	if (wide)
 		return put_user(phys, (u64 __user *)user);
 	return put_user((u32)phys, (u32 __user *)user);

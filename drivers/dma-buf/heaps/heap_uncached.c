@@ -38,9 +38,9 @@ static int heap_uncached_why_not(struct device *dev, const struct heap_buffer *b
  *
  * Context: process context, may sleep; dma_buf.resv is held.
  * Return: a table with one entry (one for each 4 GiB), given back to
- * heap_uncached_unmap_dma_buf(); or an error pointer: those of
- * heap_uncached_attach(), because a device's mask may have changed; -ENOMEM;
- * what dma_map_sgtable() says.
+ * heap_uncached_unmap_dma_buf(); or an error pointer: -EOPNOTSUPP for a coherent
+ * device; -EIO for one that cannot reach the memory, or not without a bounce
+ * buffer; -ENOMEM; what dma_map_sgtable() says.
  */
 struct sg_table *heap_uncached_map_dma_buf(struct dma_buf_attachment *attach,
 					   enum dma_data_direction dir)

@@ -49,7 +49,8 @@ struct dma_buf_phys_vendor_name16 {
 
 /*
  * NXP Android, /dev/dmabuf_imx: nothing is held, but the whole buffer is cleaned
- * from the CPU caches and invalidated, each time. Two sizes of the name are known.
+ * from the CPU caches and invalidated, each time: the latter not while somebody is
+ * writing through them. Two sizes of the name are known.
  */
 #define DMA_BUF_PHYS_NXP_PHYS		_IOWR('M', 32, struct dma_buf_phys_vendor)
 #define DMA_BUF_PHYS_NXP_NAME		_IOWR('M', 33, struct dma_buf_phys_vendor_name)

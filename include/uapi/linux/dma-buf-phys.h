@@ -56,9 +56,10 @@ struct dma_buf_phys_put {
 /**
  * DMA_BUF_PHYS_IOC_GET - get a buffer's address and hold the buffer
  *
- * The CPU caches are clean when a file gets an address for the first time. The
- * buffer stays where it is, also when its last fd is closed, until each GET had
- * its PUT, or until the file is closed.
+ * The CPU caches are clean when a file gets an address for the first time, if the
+ * exporter cleans them when it maps for a device, as the heaps do; if it does not,
+ * DMA_BUF_IOCTL_SYNC has to. The buffer stays where it is, also when its last fd
+ * is closed, until each GET had its PUT, or until the file is closed.
  *
  * Return: 0, or -1 with errno: EINVAL when the buffer is not contiguous, for a fd
  * that is no dma-buf, for an unknown flag or a size that is too short; E2BIG for

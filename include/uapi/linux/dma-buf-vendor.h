@@ -33,9 +33,10 @@ struct dma_buf_vendor_sync {
 /*
  * NXP, DMA_BUF_IOCTL_PHYS: the argument is written although its number says _IOW.
  * The whole of a cached buffer is cleaned from the CPU caches and invalidated,
- * each time. The number of a 32-bit program differs; EOVERFLOW is for one whose
- * buffer is beyond 4 GiB. Nothing is held: the address is good as long as the
- * caller has the buffer.
+ * each time: the latter not while somebody is writing through them, in a session
+ * that has not ended, by a driver's view or a coherent device. The number of a
+ * 32-bit program differs; EOVERFLOW is for one whose buffer is beyond 4 GiB.
+ * Nothing is held: the address is good as long as the caller has the buffer.
  */
 #define DMA_BUF_IOCTL_VENDOR_PHYS	_IOW('b', 10, struct dma_buf_vendor_phys)
 
