@@ -2,8 +2,8 @@
 """The patches of the series that `intree` makes, in order, apart from the hooks.
 
 A part is the files of this tree that match its patterns and the Kconfig symbols
-that are its own, each with its lines in the Makefile beside it. What colleagues
-have not written yet is left out, and a file that no part takes is an error.
+that are its own, each with its lines in the Makefile beside it. A file that no part
+takes is an error.
 """
 
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ everybody but root until an administrator opens it, takes a dma-buf of any
 exporter and tells where it is, as long as it is held.
 """,
          ("drivers/dma-buf/dma-buf-phys*.[ch]", "include/uapi/linux/dma-buf-phys*.h"),
-         ("DMA_BUF_PHYS", "DMABUF_PHYS"),
+         ("DMA_BUF_PHYS",),
          ("drivers/dma-buf/dma-buf-phys*", "include/uapi/linux/dma-buf-phys*")),
     Part("selftests: dmabuf-heaps: heaps of contiguous memory",
          """Every promise of the heaps of contiguous memory, on each one that the
