@@ -134,27 +134,18 @@ static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
 	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
 	struct contig_buffer *buffer = contig_heap_take(heap, len, NULL);
 	struct dma_buf *dmabuf;
-	int ret;
 
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
-	ret = heap_cache_init(&buffer->cached, heap->dev);
-	if (ret)
-		goto err_free_buffer;
+	heap_cache_init(&buffer->cached, heap->dev, false);
 	dmabuf = heap_buffer_export(&buffer->cached.base, &contig_heap_cached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
 	if (IS_ERR(dmabuf)) {
-		ret = PTR_ERR(dmabuf);
-		goto err_fini_buffer;
+		heap_cache_fini(&buffer->cached);
+		contig_heap_free(buffer);
 	}
 	return dmabuf;
-
-err_fini_buffer:
-	heap_cache_fini(&buffer->cached);
-err_free_buffer:
-	contig_heap_free(buffer);
-	return ERR_PTR(ret);
 }
 
 static const struct dma_heap_ops contig_heap_cached_ops = {

@@ -41,7 +41,8 @@ struct heap_buffer {
  * struct heap_cached - a buffer that CPUs see through their caches
  * @base:	its memory, which has struct pages
  * @dev:	the heap's device; all cache maintenance goes through its mapping
- * @dma:	the extent as @dev sees it, for the whole life of the buffer
+ * @dma:	the extent as @dev sees it, once there may be maintenance; before that
+ *		DMA_MAPPING_ERROR
  * @lock:	protects everything below it
  * @mappings:	what importers have mapped now, &struct heap_mapping
  * @views:	who sees the buffer through the CPU caches: mmap areas, vmaps and
@@ -81,7 +82,7 @@ struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 				   u32 fd_flags);
 
 /* Cached: heap_cache.c, heap_mapping.c, heap_mmap.c */
-int heap_cache_init(struct heap_cached *buffer, struct device *dev);
+void heap_cache_init(struct heap_cached *buffer, struct device *dev, bool clean);
 void heap_cache_fini(struct heap_cached *buffer);
 void heap_cache_view_get(struct heap_cached *buffer, bool writes);
 void heap_cache_view_put(struct heap_cached *buffer, bool writes);

@@ -6,9 +6,9 @@
  * the CPU caches; one that is coherent does not, and counts as a CPU.
  *
  *  device_sees_cpu: a line that only the CPU has is in memory before a device is
- *	mapped, and after a session that wrote. A buffer is born with such lines
- *	(it was zeroed), every writable view may make more of them at any time,
- *	and a copy out of a bounce buffer too.
+ *	mapped, and after a session that wrote. A buffer that was zeroed just now
+ *	is born with such lines, every writable view may make more of them at any
+ *	time, and a copy out of a bounce buffer too.
  *  cpu_sees_device: a device that may have written is followed by an
  *	invalidation before the CPU may read, or write a part of a line: at the
  *	next session, the next view, or, when there are views already, when the
@@ -52,28 +52,22 @@
  * heap_cache_init() - make a cached buffer of zeroed memory
  * @buffer:	with its memory in @buffer->base, which stays the caller's
  * @dev:	the heap's device, from heap_device_create()
+ * @clean:	no line of it is dirty: the zeroes are in memory
  *
- * Context: process context, may sleep.
- * Return: 0, or -ENOMEM when @dev cannot map the memory. On success the caller
- * owes a heap_cache_fini() before it frees the memory.
+ * Context: any. The caller owes a heap_cache_fini() before it frees the memory.
  */
-int heap_cache_init(struct heap_cached *buffer, struct device *dev)
+void heap_cache_init(struct heap_cached *buffer, struct device *dev, bool clean)
 {
-	buffer->dma = dma_map_phys(dev, buffer->base.phys, buffer->base.size,
-				   DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
-	if (dma_mapping_error(dev, buffer->dma))
-		return -ENOMEM;
-
 	buffer->dev = dev;
+	buffer->dma = DMA_MAPPING_ERROR;
 	mutex_init(&buffer->lock);
 	INIT_LIST_HEAD(&buffer->mappings);
 	buffer->views = 0;
 	buffer->writers = 0;
 	buffer->strays = 0;
 	buffer->sessions = 0;
-	buffer->cpu_newer = true;
+	buffer->cpu_newer = !clean;
 	buffer->cpu_stale = false;
-	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(heap_cache_init, "DMABUF_HEAP_LIB");
 
@@ -85,11 +79,25 @@ EXPORT_SYMBOL_NS_GPL(heap_cache_init, "DMABUF_HEAP_LIB");
  */
 void heap_cache_fini(struct heap_cached *buffer)
 {
-	dma_unmap_phys(buffer->dev, buffer->dma, buffer->base.size,
-		       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
+	if (buffer->dma != DMA_MAPPING_ERROR)
+		dma_unmap_phys(buffer->dev, buffer->dma, buffer->base.size,
+			       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
 	mutex_destroy(&buffer->lock);
 }
 EXPORT_SYMBOL_NS_GPL(heap_cache_fini, "DMABUF_HEAP_LIB");
+
+/*
+ * The heap's own mapping, which all maintenance goes through: from the first time
+ * on that there may be any, as long as the buffer lives. Many buffers need none.
+ */
+int heap_cache_own(struct heap_cached *buffer)
+{
+	if (buffer->dma != DMA_MAPPING_ERROR)
+		return 0;
+	buffer->dma = dma_map_phys(buffer->dev, buffer->base.phys, buffer->base.size,
+				   DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
+	return dma_mapping_error(buffer->dev, buffer->dma);
+}
 
 /* A device that the CPU caches do not follow. */
 bool heap_cache_passes_by(const struct heap_mapping *m)
@@ -155,15 +163,18 @@ void heap_cache_settle(struct heap_cached *buffer)
 }
 
 /* Clean and invalidated now, for who was told the address and knows no sessions. */
-void heap_cache_flush(struct heap_cached *buffer)
+int heap_cache_flush(struct heap_cached *buffer)
 {
 	guard(mutex)(&buffer->lock);
 
+	if (heap_cache_own(buffer))
+		return -ENOMEM;
 	heap_cache_clean(buffer);
 	if (heap_cache_is_busy(buffer))
 		buffer->cpu_stale = true;
 	else
 		heap_cache_invalidate_range(buffer, 0, buffer->base.size);
+	return 0;
 }
 
 /* One more that sees the buffer through the caches and heeds no session. */
@@ -289,7 +300,8 @@ static void heap_cache_fetch(struct heap_cached *buffer, size_t offset, size_t l
  * @len:	its length in bytes, at least 1; it ends within the buffer
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0, or -ERESTARTSYS when a signal came while devices were at work.
+ * Return: 0; -ERESTARTSYS when a signal came while devices were at work; -ENOMEM
+ * when the heap's device cannot map the buffer.
  */
 int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			   size_t offset, size_t len)
@@ -309,6 +321,8 @@ int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 	heap_cache_round(&offset, &len);
 	guard(mutex)(&buffer->lock);
 
+	if (heap_cache_own(buffer))
+		return -ENOMEM;
 	may_write = heap_cache_device_may_write(buffer);
 	if (dir != DMA_TO_DEVICE || may_write)
 		heap_cache_fetch(buffer, offset, len, may_write);
@@ -349,22 +363,26 @@ static void heap_cache_copy_out(struct heap_cached *buffer, size_t offset, size_
  * @len:	as it was begun with
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
+ * Return: 0, or -ENOMEM when the heap's device cannot map the buffer.
  */
-void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			  size_t offset, size_t len)
+int heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			 size_t offset, size_t len)
 {
 	struct heap_cached *buffer = heap_cached(dmabuf->priv);
 
 	if (dir == DMA_FROM_DEVICE)
-		return;
+		return 0;
 	heap_cache_round(&offset, &len);
 	guard(mutex)(&buffer->lock);
 
+	if (heap_cache_own(buffer))
+		return -ENOMEM;
 	/* Programs end what they never began. */
 	if (buffer->sessions)
 		buffer->sessions--;
 	heap_cache_clean_range(buffer, offset, len);
 	heap_cache_copy_out(buffer, offset, len);
+	return 0;
 }
 
 /**
@@ -373,7 +391,8 @@ void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
  * @dir:	DMA_TO_DEVICE when the CPU will only write
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0, or -ERESTARTSYS when a signal came while devices were at work.
+ * Return: 0; -ERESTARTSYS when a signal came while devices were at work; -ENOMEM
+ * when the heap's device cannot map the buffer.
  */
 int heap_cache_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
@@ -387,11 +406,10 @@ EXPORT_SYMBOL_NS_GPL(heap_cache_begin, "DMABUF_HEAP_LIB");
  * @dir:	DMA_FROM_DEVICE when the CPU only read
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0.
+ * Return: 0, or -ENOMEM when the heap's device cannot map the buffer.
  */
 int heap_cache_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
-	heap_cache_end_range(dmabuf, dir, 0, dmabuf->size);
-	return 0;
+	return heap_cache_end_range(dmabuf, dir, 0, dmabuf->size);
 }
 EXPORT_SYMBOL_NS_GPL(heap_cache_end, "DMABUF_HEAP_LIB");

@@ -22,6 +22,7 @@ static inline struct heap_cached *heap_cached(struct heap_buffer *buffer)
 }
 
 bool heap_cache_passes_by(const struct heap_mapping *m);
+int heap_cache_own(struct heap_cached *buffer);
 bool heap_cache_device_may_write(struct heap_cached *buffer);
 void heap_cache_clean(struct heap_cached *buffer);
 void heap_cache_settle(struct heap_cached *buffer);
@@ -29,13 +30,13 @@ void heap_cache_copied_in(struct heap_cached *buffer, size_t offset, size_t len)
 void heap_cache_stray_get(struct heap_cached *buffer, bool writes);
 void heap_cache_stray_put(struct heap_cached *buffer, bool writes);
 
-void heap_cache_flush(struct heap_cached *buffer);
+int heap_cache_flush(struct heap_cached *buffer);
 void heap_cache_vmap_get(struct heap_cached *buffer);
 void heap_cache_vmap_put(struct heap_cached *buffer);
 
 int heap_cache_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			   size_t offset, size_t len);
-void heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			  size_t offset, size_t len);
+int heap_cache_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
+			 size_t offset, size_t len);
 
 #endif /* _HEAP_CACHE_H */

@@ -31,6 +31,7 @@ static long heap_ioctl_phys(struct dma_buf *dmabuf, void __user *user, bool wide
 {
 	struct heap_buffer *buffer = dmabuf->priv;
 	u64 phys = buffer->phys;
+	int ret = 0;
 
 	if (!IS_ENABLED(CONFIG_DMABUF_HEAPS_PHYS_IOCTL))
 		return -ENOTTY;
@@ -38,9 +39,11 @@ static long heap_ioctl_phys(struct dma_buf *dmabuf, void __user *user, bool wide
 		return -EOVERFLOW;
 	/* What is not cached is never dirty, but may be in a write buffer still. */
 	if (dmabuf->ops->begin_cpu_access == heap_cache_begin)
-		heap_cache_flush(heap_cached(buffer));
+		ret = heap_cache_flush(heap_cached(buffer));
 	else
 		wmb(); /* before the caller starts a device, which is not ours to order */
+	if (ret)
+		return ret;
 	if (wide)
 		return put_user(phys, (u64 __user *)user);
 	return put_user((u32)phys, (u32 __user *)user);
@@ -64,7 +67,7 @@ static long heap_ioctl_sync(struct dma_buf *dmabuf, void __user *user)
  * Context: process context, may sleep. Takes heap_cached.lock.
  * Return: 0; -ENOTTY for an ioctl that is not known, or that the kernel was built
  * without; -EFAULT for a bad pointer; -EOVERFLOW when the address does not fit
- * into what the caller has for it; what heap_range_sync() says.
+ * into what the caller has for it; -ENOMEM; what heap_range_sync() says.
  */
 long heap_ioctl(struct dma_buf *dmabuf, unsigned int cmd, unsigned long arg)
 {

@@ -253,6 +253,9 @@ struct sg_table *heap_mapping_map_dma_buf(struct dma_buf_attachment *attach,
 		return ERR_CAST(m);
 
 	mutex_lock(&buffer->lock);
+	ret = heap_cache_own(buffer);
+	if (ret)
+		goto err_unlock;
 	ret = heap_mapping_map(m, buffer);
 	if (ret)
 		goto err_unlock;

@@ -50,10 +50,9 @@ static int heap_range_begin(struct dma_buf *dmabuf, enum dma_data_direction dir,
 static int heap_range_end(struct dma_buf *dmabuf, enum dma_data_direction dir,
 			  size_t offset, size_t len)
 {
-	if (dmabuf->ops->end_cpu_access != heap_cache_end)
-		return dma_buf_end_cpu_access(dmabuf, dir);
-	heap_cache_end_range(dmabuf, dir, offset, len);
-	return 0;
+	if (dmabuf->ops->end_cpu_access == heap_cache_end)
+		return heap_cache_end_range(dmabuf, dir, offset, len);
+	return dma_buf_end_cpu_access(dmabuf, dir);
 }
 
 /**

@@ -72,7 +72,7 @@ static int make_buffer(struct kunit *test, struct heap_buffer_fixture *f)
 	f->buffer.base.phys = page_to_phys(pages);
 	f->buffer.base.size = TEST_SIZE;
 	KUNIT_ASSERT_EQ(test, heap_buffer_zero(&f->buffer.base, NULL), 0);
-	KUNIT_ASSERT_EQ(test, heap_cache_init(&f->buffer, f->heap), 0);
+	heap_cache_init(&f->buffer, f->heap, false);
 	f->dmabuf = heap_buffer_export(&f->buffer.base, &test_ops, THIS_MODULE,
 				       "kunit", O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dmabuf);
