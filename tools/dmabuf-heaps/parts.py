@@ -30,8 +30,9 @@ neither memory without struct pages nor a name that stays.
 
 Add what heaps of contiguous memory have in common: a buffer is one extent
 with constant costs, a cached one carries one mapping through which all
-maintenance goes, whatever is attached, and regions of the device tree
-become names by one rule. Each heap stays an exporter of its own, with its
+maintenance goes, whatever is attached, freed memory is zeroed in the
+background for the next buffer, and regions of the device tree become names
+by one rule. Each heap stays an exporter of its own, with its
 own tables, that this fills.
 
 An exporter answers ioctls of its own now: those that libraries of NXP and

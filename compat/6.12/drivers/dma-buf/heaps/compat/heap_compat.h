@@ -13,6 +13,7 @@
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/export.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/of.h>
@@ -32,6 +33,11 @@
 	kzalloc(sizeof(obj), HEAP_COMPAT_GFP(0, ##__VA_ARGS__, GFP_KERNEL))
 #define kvmalloc_objs(obj, count, ...) \
 	kvmalloc_array(count, sizeof(obj), HEAP_COMPAT_GFP(0, ##__VA_ARGS__, GFP_KERNEL))
+#endif
+
+/* A worker that is created runs. */
+#ifndef kthread_run_worker
+#define kthread_run_worker	kthread_create_worker
 #endif
 
 /* The checker takes overlapping mappings that are SKIP_CPU_SYNC for good. */

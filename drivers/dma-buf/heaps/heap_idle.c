@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What becomes of memory that a store keeps while nobody asks for it: a kernel
+ * thread of low priority zeroes it, and gives it back when it is old; a shrinker
+ * gives it back when others need it.
+ *
+ * One thread serves all stores: memory is not faster for two. Every extent that it
+ * works on is away (heap_store.away), and it begins nothing while somebody waits.
+ *
+ * Locks: heap_store.lock, and heap_idle_lock when a store comes or goes.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/kthread.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/shrinker.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/timer.h>
+
+#include "heap_store.h"
+
+/* What is zeroed at once: who waits for it does not wait long. */
+#define HEAP_IDLE_CHUNK		SZ_256K
+/* When that begins: programs often allocate again at once. */
+#define HEAP_IDLE_DELAY		msecs_to_jiffies(10)
+
+static unsigned int heap_idle_cache_age = 10;
+module_param_named(cache_age, heap_idle_cache_age, uint, 0644);
+MODULE_PARM_DESC(cache_age, "for how many seconds freed memory is kept when nobody wants it (default 10)");
+
+static DEFINE_MUTEX(heap_idle_lock);
+static struct kthread_worker *heap_idle_thread;
+static unsigned int heap_idle_users;
+
+/* Something was freed: a timer of our own costs a third of a delayed work. */
+void heap_idle_freed(struct heap_store *store)
+{
+	if (!timer_pending(&store->zero_timer))
+		mod_timer(&store->zero_timer, jiffies + HEAP_IDLE_DELAY);
+}
+
+static void heap_idle_zero_timer(struct timer_list *timer)
+{
+	struct heap_store *store = container_of(timer, struct heap_store, zero_timer);
+
+	kthread_queue_work(heap_idle_thread, &store->zero_work);
+}
+
+/* Something was freed that somebody holds. */
+void heap_idle_held(struct heap_store *store)
+{
+	kthread_queue_delayed_work(heap_idle_thread, &store->age_work, HZ);
+}
+
+/* A part of what was freed; false when there is none, or somebody waits, or it fails. */
+static bool heap_idle_zero_chunk(struct heap_store *store)
+{
+	struct heap_extent *extent = NULL;
+	size_t size, chunk;
+	int ret = 0;
+
+	scoped_guard(spinlock, &store->lock) {
+		if (!store->waiters)
+			extent = heap_extent_unfinished(&store->kept, HEAP_IDLE_CHUNK);
+		if (!extent)
+			return false;
+		heap_store_leaves(store, extent->size);
+	}
+	size = extent->size;
+	if (heap_store_in_use(store, extent)) {
+		heap_store_hold(store, extent);
+		heap_store_arrived(store, size);
+		return true;
+	}
+	chunk = min_t(size_t, size - extent->zeroed, HEAP_IDLE_CHUNK);
+	if (chunk)
+		ret = store->ops->zero(store->owner, extent->phys + extent->zeroed, chunk, true);
+	if (!ret)
+		extent->zeroed += chunk;
+	scoped_guard(spinlock, &store->lock) {
+		heap_extent_insert(&store->kept, extent);
+		heap_store_arrives(store, size);
+	}
+	return !ret;
+}
+
+static void heap_idle_zero_work(struct kthread_work *work)
+{
+	struct heap_store *store = container_of(work, struct heap_store, zero_work);
+
+	/* One part each time, so that other stores have their turn. */
+	if (heap_idle_zero_chunk(store))
+		kthread_queue_work(heap_idle_thread, &store->zero_work);
+	heap_idle_held(store);
+}
+
+/* What is too old, or too much since cache_size is less; false when nothing is. */
+static bool heap_idle_give_back_old(struct heap_store *store)
+{
+	unsigned long age = min_t(u64, (u64)READ_ONCE(heap_idle_cache_age) * HZ, LONG_MAX);
+	struct heap_extent *extent;
+
+	scoped_guard(spinlock, &store->lock) {
+		extent = heap_extent_oldest(&store->kept);
+		if (!extent || (time_before(jiffies, extent->since + age) &&
+				store->kept.bytes <= heap_store_limit(store) &&
+				store->kept.count <= HEAP_STORE_MOST))
+			return false;
+		heap_extent_remove(&store->kept, extent);
+		heap_store_leaves(store, extent->size);
+	}
+	heap_store_give_back(store, extent);
+	return true;
+}
+
+/* Once a second, as long as there is anything. */
+static void heap_idle_age_work(struct kthread_work *work)
+{
+	struct heap_store *store = container_of(work, struct heap_store, age_work.work);
+	bool any, unfinished;
+	int i;
+
+	heap_store_look_at_held(store);
+	/* Others may be freeing all the time, and other stores have their turn. */
+	for (i = 0; i < HEAP_STORE_MOST && heap_idle_give_back_old(store); i++)
+		cond_resched();
+	scoped_guard(spinlock, &store->lock) {
+		any = store->kept.count || store->held_bytes;
+		unfinished = store->kept.zeroed != store->kept.bytes;
+	}
+	if (unfinished)
+		kthread_queue_work(heap_idle_thread, &store->zero_work);
+	if (any)
+		heap_idle_held(store);
+}
+
+static unsigned long heap_idle_count(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	return heap_store_kept(shrinker->private_data) >> PAGE_SHIFT ?: SHRINK_EMPTY;
+}
+
+static unsigned long heap_idle_scan(struct shrinker *shrinker, struct shrink_control *sc)
+{
+	size_t freed = 0, want = sc->nr_to_scan << PAGE_SHIFT;
+
+	while (freed < want) {
+		size_t one = heap_store_give_back_some(shrinker->private_data,
+						       want - freed);
+
+		if (!one)
+			break;
+		freed += one;
+	}
+	return freed >> PAGE_SHIFT ?: SHRINK_STOP;
+}
+
+/**
+ * heap_store_share() - memory of this region is of use to others when it is free
+ * @store:	the region
+ * @name:	the region's
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int heap_store_share(struct heap_store *store, const char *name)
+{
+	store->shrinker = shrinker_alloc(0, "dma_heap:%s", name);
+	if (!store->shrinker)
+		return -ENOMEM;
+	store->shrinker->count_objects = heap_idle_count;
+	store->shrinker->scan_objects = heap_idle_scan;
+	store->shrinker->private_data = store;
+	shrinker_register(store->shrinker);
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_share, "DMABUF_HEAP_LIB");
+
+static int heap_idle_thread_get(void)
+{
+	struct kthread_worker *thread;
+
+	guard(mutex)(&heap_idle_lock);
+
+	if (!heap_idle_users) {
+		thread = kthread_run_worker(0, "dma_heap_zero");
+		if (IS_ERR(thread))
+			return PTR_ERR(thread);
+		set_user_nice(thread->task, MAX_NICE);
+		heap_idle_thread = thread;
+	}
+	heap_idle_users++;
+	return 0;
+}
+
+static void heap_idle_thread_put(void)
+{
+	guard(mutex)(&heap_idle_lock);
+
+	if (!--heap_idle_users)
+		kthread_destroy_worker(heap_idle_thread);
+}
+
+/* From now on the store may queue work. */
+int heap_idle_init(struct heap_store *store)
+{
+	int ret = heap_idle_thread_get();
+
+	if (ret)
+		return ret;
+	timer_setup(&store->zero_timer, heap_idle_zero_timer, 0);
+	kthread_init_work(&store->zero_work, heap_idle_zero_work);
+	kthread_init_delayed_work(&store->age_work, heap_idle_age_work);
+	return 0;
+}
+
+/* Of a store that is empty. */
+void heap_idle_fini(struct heap_store *store)
+{
+	shrinker_free(store->shrinker);
+	/* Each queues the other: what runs last finds nothing to do it for. */
+	timer_shutdown_sync(&store->zero_timer);
+	kthread_cancel_delayed_work_sync(&store->age_work);
+	kthread_cancel_work_sync(&store->zero_work);
+	kthread_cancel_delayed_work_sync(&store->age_work);
+	heap_idle_thread_put();
+}

@@ -1,0 +1,505 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What was freed of a region is kept for a while, zeroed in the background
+ * (heap_idle.c), and serves the next allocation: nothing is zeroed then, and for CMA
+ * no page is moved. That is nearly all that an allocation costs.
+ *
+ * Free memory stays free:
+ *  - An allocation never fails for what is kept. What is not zero yet is zeroed on
+ *    the spot, and before there is no memory everything is given back.
+ *  - Others get it when they need it: a shrinker gives back what is kept of a CMA
+ *    area. Who allocates from the area by other ways than a heap has no way to
+ *    ask, so no more than cache_size is kept, and for no longer than cache_age.
+ *  - What somebody holds a page of is not kept but held, until he lets go; it would
+ *    be worse to give that back.
+ *
+ * Nobody sees old data: only what is all zero leaves heap_store_alloc(), and what
+ * is known as zero was written to memory, so no line of it is dirty.
+ *
+ * Ownership: an extent belongs to the store, or to who allocated it. One that is
+ * being zeroed in the background, or is on its way back to the region, is away: who
+ * needs all memory waits for it.
+ *
+ * Locks: heap_store.lock. The owner's functions are called without it.
+ */
+
+#include <linux/align.h>
+#include <linux/cleanup.h>
+#include <linux/err.h>
+#include <linux/export.h>
+#include <linux/jiffies.h>
+#include <linux/minmax.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/sched/signal.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "heap_store.h"
+
+/* How often what is kept is emptied for one allocation, while others free and keep. */
+#define HEAP_STORE_TRIES	4
+/* What a smaller extent is cut from, where it costs as much. */
+#define HEAP_STORE_GRAIN	((size_t)SZ_64K)
+/* What is kept of a region whose size is not known. */
+#define HEAP_STORE_UNKNOWN	SZ_16M
+
+static int heap_store_cache_size = -1;
+module_param_named(cache_size, heap_store_cache_size, int, 0644);
+MODULE_PARM_DESC(cache_size, "how much freed memory each region keeps for its next buffers, in MiB: 0 nothing, -1 a quarter of the region (default)");
+
+/* How much is kept at most, in bytes, whole pages. */
+u64 heap_store_limit(const struct heap_store *store)
+{
+	int limit = READ_ONCE(heap_store_cache_size);
+
+	if (!store->ops->zero)
+		return 0;
+	if (limit >= 0)
+		return (u64)limit * SZ_1M;
+	return store->size ? ALIGN_DOWN(store->size / 4, PAGE_SIZE) : HEAP_STORE_UNKNOWN;
+}
+
+/* How much is kept, in bytes, also of what is on its way. */
+u64 heap_store_kept(struct heap_store *store)
+{
+	guard(spinlock)(&store->lock);
+
+	return store->kept.bytes + store->away;
+}
+
+/* An extent is on its way, with the lock held; until heap_store_arrived(). */
+void heap_store_leaves(struct heap_store *store, size_t size)
+{
+	store->away += size;
+}
+
+/* The same. */
+void heap_store_arrives(struct heap_store *store, size_t size)
+{
+	store->away -= size;
+	store->arrived += size;
+	if (store->waiters)
+		wake_up_all(&store->wait);
+}
+
+void heap_store_arrived(struct heap_store *store, size_t size)
+{
+	guard(spinlock)(&store->lock);
+
+	heap_store_arrives(store, size);
+}
+
+/*
+ * Until as much has arrived as is away now, or a fatal signal; a second at most, for a
+ * thread of low priority may have no CPU. Nothing new is zeroed in the background
+ * meanwhile.
+ */
+static void heap_store_wait(struct heap_store *store)
+{
+	size_t away, before;
+
+	scoped_guard(spinlock, &store->lock) {
+		store->waiters++;
+		away = store->away;
+		before = store->arrived;
+	}
+	wait_event_killable_timeout(store->wait, READ_ONCE(store->arrived) - before >= away, HZ);
+	scoped_guard(spinlock, &store->lock)
+		store->waiters--;
+	heap_idle_freed(store);
+}
+
+/* Looks once at what was freed; true when somebody holds a page of it. */
+bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent)
+{
+	if (!extent->checked)
+		extent->checked = !store->ops->in_use ||
+				  !store->ops->in_use(store->owner, extent->phys, extent->size);
+	return !extent->checked;
+}
+
+void heap_store_hold(struct heap_store *store, struct heap_extent *extent)
+{
+	scoped_guard(spinlock, &store->lock) {
+		list_add(&extent->node, &store->held);
+		store->held_bytes += extent->size;
+	}
+	heap_idle_held(store);
+}
+
+/* To the region, or, if somebody holds a page of it, to those that are held. */
+void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
+{
+	size_t size = extent->size;
+
+	if (heap_store_in_use(store, extent)) {
+		heap_store_hold(store, extent);
+	} else {
+		store->ops->free(store->owner, extent->phys, size);
+		kfree(extent);
+	}
+	heap_store_arrived(store, size);
+}
+
+/*
+ * Up to @want bytes of the oldest extent, from its end; more, if nobody has looked
+ * at it yet. Returns how many that were, 0 when nothing is kept.
+ */
+size_t heap_store_give_back_some(struct heap_store *store, size_t want)
+{
+	struct heap_extent *extent;
+	phys_addr_t phys;
+
+	scoped_guard(spinlock, &store->lock) {
+		extent = heap_extent_oldest(&store->kept);
+		if (!extent)
+			return 0;
+		if (!extent->checked || extent->size <= want) {
+			want = extent->size;
+			heap_extent_remove(&store->kept, extent);
+		} else {
+			heap_extent_trim(&store->kept, extent, want);
+			phys = extent->phys + extent->size;
+			extent = NULL;
+		}
+		heap_store_leaves(store, want);
+	}
+	if (extent) {
+		heap_store_give_back(store, extent);
+	} else {
+		store->ops->free(store->owner, phys, want);
+		heap_store_arrived(store, want);
+	}
+	return want;
+}
+
+/* Keeps an extent, and gives back old ones for it; if it is too large, it leaves. */
+static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent)
+{
+	const u64 limit = heap_store_limit(store);
+
+	for (;;) {
+		size_t over;
+
+		scoped_guard(spinlock, &store->lock) {
+			bool many = store->kept.count >= HEAP_STORE_MOST;
+			u64 bytes = (u64)store->kept.bytes + extent->size;
+
+			if (extent->size > limit) {
+				heap_store_leaves(store, extent->size);
+				return false;
+			}
+			if (!many && bytes <= limit) {
+				heap_extent_insert(&store->kept, extent);
+				return true;
+			}
+			over = many ? SIZE_MAX : bytes - limit;
+		}
+		heap_store_give_back_some(store, over);
+	}
+}
+
+/**
+ * heap_store_free() - a buffer is not used any more
+ * @store:	where it is from
+ * @extent:	from heap_store_alloc()
+ *
+ * Context: process context, may sleep.
+ */
+void heap_store_free(struct heap_store *store, struct heap_extent *extent)
+{
+	extent->zeroed = 0;
+	extent->checked = false;
+	extent->since = jiffies;
+	if (heap_store_keep(store, extent))
+		heap_idle_freed(store);
+	else
+		heap_store_give_back(store, extent);
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_free, "DMABUF_HEAP_LIB");
+
+/* What nobody holds any more is kept, or goes back; whether there was anything. */
+bool heap_store_look_at_held(struct heap_store *store)
+{
+	struct heap_extent *extent, *next;
+	LIST_HEAD(held);
+	bool any = false;
+
+	scoped_guard(spinlock, &store->lock) {
+		list_splice_init(&store->held, &held);
+		heap_store_leaves(store, store->held_bytes);
+		store->held_bytes = 0;
+	}
+	list_for_each_entry_safe(extent, next, &held, node) {
+		size_t size = extent->size;
+
+		if (heap_store_in_use(store, extent)) {
+			heap_store_hold(store, extent);
+		} else {
+			any = true;
+			if (!heap_store_keep(store, extent))
+				heap_store_give_back(store, extent);
+		}
+		heap_store_arrived(store, size);
+	}
+	return any;
+}
+
+/* As much as can be kept; others may be freeing all the time. */
+static bool heap_store_give_back_all(struct heap_store *store)
+{
+	unsigned int i;
+
+	for (i = 0; i < 2 * HEAP_STORE_MOST; i++)
+		if (!heap_store_give_back_some(store, SIZE_MAX))
+			break;
+	return i;
+}
+
+/**
+ * heap_store_empty() - give everything back to the region
+ * @store:	what keeps it
+ *
+ * What others give back or zero at this moment is waited for.
+ *
+ * Context: process context, may sleep.
+ * Return: whether there was anything.
+ */
+bool heap_store_empty(struct heap_store *store)
+{
+	bool any = heap_store_look_at_held(store), away;
+
+	any |= heap_store_give_back_all(store);
+	scoped_guard(spinlock, &store->lock)
+		away = store->away;
+	if (away) {
+		heap_store_wait(store);
+		heap_store_give_back_all(store);
+	}
+	return any || away;
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_empty, "DMABUF_HEAP_LIB");
+
+/* Out of what is kept, without a page that somebody holds; NULL: there is nothing. */
+static struct heap_extent *heap_store_take(struct heap_store *store, size_t size, size_t align)
+{
+	struct heap_extent *extent;
+
+	for (;;) {
+		scoped_guard(spinlock, &store->lock) {
+			extent = heap_extent_carve(&store->kept, size, align);
+			if (extent)
+				store->hits++;
+		}
+		if (!extent || extent->checked || !heap_store_in_use(store, extent))
+			return extent;
+		heap_store_hold(store, extent);
+		scoped_guard(spinlock, &store->lock)
+			store->hits--;
+	}
+}
+
+static bool heap_store_has_room(struct heap_store *store, size_t size)
+{
+	guard(spinlock)(&store->lock);
+
+	return store->kept.count < HEAP_STORE_MOST &&
+	       (u64)store->kept.bytes + store->away + size <= heap_store_limit(store);
+}
+
+/*
+ * CMA moves and isolates pages by the block, so a page costs what HEAP_STORE_GRAIN
+ * does: that much is taken, and kept, for this buffer and the next ones.
+ */
+static bool heap_store_take_grain(struct heap_store *store)
+{
+	struct heap_extent *extent;
+	bool taken;
+
+	if (!store->shrinker || !heap_store_has_room(store, HEAP_STORE_GRAIN))
+		return false;
+	extent = kmalloc(store->kept.object, GFP_KERNEL);
+	if (!extent)
+		return false;
+	extent->size = HEAP_STORE_GRAIN;
+	extent->zeroed = 0;
+	extent->since = jiffies;
+	extent->checked = true;
+	scoped_guard(spinlock, &store->lock)
+		heap_store_leaves(store, HEAP_STORE_GRAIN);
+	taken = !store->ops->alloc(store->owner, HEAP_STORE_GRAIN, HEAP_STORE_GRAIN,
+				   &extent->phys);
+	scoped_guard(spinlock, &store->lock) {
+		if (taken)
+			heap_extent_insert(&store->kept, extent);
+		heap_store_arrives(store, HEAP_STORE_GRAIN);
+	}
+	if (taken)
+		heap_idle_freed(store);
+	else
+		kfree(extent);
+	return taken;
+}
+
+/*
+ * From the region, emptying what is kept if need be: again, if others freed or kept
+ * something meanwhile, but not for ever.
+ */
+static int heap_store_take_fresh(struct heap_store *store, size_t size, size_t align,
+				 phys_addr_t *phys)
+{
+	unsigned int tries;
+	int ret = -ENOMEM;
+
+	for (tries = 0; tries < HEAP_STORE_TRIES && ret == -ENOMEM; tries++) {
+		bool any = heap_store_empty(store);
+
+		if (!tries && any && align > PAGE_SIZE)
+			ret = store->ops->alloc(store->owner, size, align, phys);
+		if (ret == -ENOMEM && (any || align > PAGE_SIZE))
+			ret = store->ops->alloc(store->owner, size, PAGE_SIZE, phys);
+		if (!any)
+			break;
+		if (fatal_signal_pending(current) && ret == -ENOMEM)
+			return -EINTR;
+	}
+	return ret;
+}
+
+/* It was counted as both. */
+static void heap_store_miss_is_hit(struct heap_store *store)
+{
+	guard(spinlock)(&store->lock);
+
+	store->misses--;
+}
+
+static struct heap_extent *heap_store_fresh(struct heap_store *store, size_t size, size_t align)
+{
+	struct heap_extent *extent, *elsewhere;
+	int ret;
+
+	if (store->size && size > store->size)
+		return ERR_PTR(-ENOMEM);
+	extent = kmalloc(store->kept.object, GFP_KERNEL);
+	if (!extent)
+		return ERR_PTR(-ENOMEM);
+	ret = store->ops->alloc(store->owner, size, align, &extent->phys);
+	if (ret == -ENOMEM && align > PAGE_SIZE) {
+		elsewhere = heap_store_take(store, size, PAGE_SIZE);
+		if (elsewhere) {
+			heap_store_miss_is_hit(store);
+			kfree(extent);
+			return elsewhere;
+		}
+	}
+	if (ret == -ENOMEM)
+		ret = heap_store_take_fresh(store, size, align, &extent->phys);
+	if (ret) {
+		kfree(extent);
+		return ERR_PTR(ret);
+	}
+	extent->size = size;
+	extent->zeroed = 0;
+	return extent;
+}
+
+/* Where a buffer of this size begins: at a multiple of this, if there is such a place. */
+static size_t heap_store_align(const struct heap_store *store, size_t size)
+{
+	if (size < store->ops->natural)
+		return PAGE_SIZE;
+	return size < SZ_2M ? PAGE_SIZE << get_order(size) : SZ_2M;
+}
+
+/* From the region; by way of what is kept, if it is small. */
+static struct heap_extent *heap_store_miss(struct heap_store *store, size_t size, size_t align)
+{
+	struct heap_extent *extent = NULL;
+
+	if (size < HEAP_STORE_GRAIN && heap_store_take_grain(store))
+		extent = heap_store_take(store, size, align);
+	scoped_guard(spinlock, &store->lock) {
+		store->misses++;
+		if (extent)
+			store->hits--;
+	}
+	return extent ?: heap_store_fresh(store, size, align);
+}
+
+/**
+ * heap_store_alloc() - an extent of zeroes
+ * @store:	where from
+ * @size:	bytes, a multiple of PAGE_SIZE, not 0
+ * @write_out:	the zeroes have to be in memory; heap_extent_is_clean() then
+ *
+ * From &heap_store_ops.natural on, its address is a multiple of its size rounded up
+ * to a power of two, or of 2 MiB if that is less; else, and if there is no such
+ * place, of a page.
+ *
+ * Context: process context, may sleep; long for large sizes.
+ * Return: the extent, the first member of a buffer whose other members are not
+ * initialized, for heap_store_free(); or an error pointer: -ENOMEM; -EINTR when a
+ * fatal signal arrived.
+ */
+struct heap_extent *heap_store_alloc(struct heap_store *store, size_t size, bool write_out)
+{
+	size_t align = heap_store_align(store, size);
+	struct heap_extent *extent = heap_store_take(store, size, align);
+	size_t done;
+	int ret;
+
+	if (!extent)
+		extent = heap_store_miss(store, size, align);
+	if (IS_ERR(extent) || heap_extent_is_clean(extent) || !store->ops->zero)
+		return extent;
+
+	done = extent->zeroed;
+	ret = store->ops->zero(store->owner, extent->phys + done, size - done, write_out);
+	if (ret) {
+		heap_store_free(store, extent);
+		return ERR_PTR(ret);
+	}
+	if (write_out)
+		extent->zeroed = size;
+	return extent;
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_alloc, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_store_init() - make a store that keeps nothing yet
+ * @store:	to be filled in
+ * @ops:	of @owner
+ * @owner:	whose memory it is
+ * @size:	bytes of the region, 0 when that is not known
+ * @object:	bytes of a buffer, whose first member is its &struct heap_extent
+ *
+ * Context: process context, may sleep.
+ * Return: 0, or -ENOMEM.
+ */
+int heap_store_init(struct heap_store *store, const struct heap_store_ops *ops, void *owner,
+		    u64 size, size_t object)
+{
+	*store = (struct heap_store){ .ops = ops, .owner = owner, .size = size };
+	spin_lock_init(&store->lock);
+	heap_extent_init(&store->kept, object);
+	INIT_LIST_HEAD(&store->held);
+	init_waitqueue_head(&store->wait);
+	return heap_idle_init(store);
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_init, "DMABUF_HEAP_LIB");
+
+/**
+ * heap_store_fini() - undo heap_store_init() and heap_store_share()
+ * @store:	with every extent freed, and no page of one held by anybody
+ *
+ * Context: process context, may sleep.
+ */
+void heap_store_fini(struct heap_store *store)
+{
+	heap_store_empty(store);
+	heap_idle_fini(store);
+}
+EXPORT_SYMBOL_NS_GPL(heap_store_fini, "DMABUF_HEAP_LIB");

@@ -1,0 +1,490 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a store hands out of what it keeps: which extent, how much of it is zero,
+ * what becomes of the rest, and what it does when there is no memory.
+ *
+ * The region is an array of pages that are zero, or not, or held by somebody.
+ */
+
+#include <kunit/test.h>
+#include <linux/align.h>
+#include <linux/bitmap.h>
+#include <linux/delay.h>
+#include <linux/err.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/shrinker.h>
+#include <linux/sizes.h>
+#include <linux/spinlock.h>
+
+#include "../heap_store.h"
+
+#define PAGES	256
+#define BASE	((phys_addr_t)SZ_16M)
+
+/**
+ * struct region - memory that nobody has to have
+ * @store:	under test
+ * @lock:	protects everything below
+ * @taken:	pages that the store has taken
+ * @zero:	pages that are zero
+ * @held:	pages that somebody holds
+ * @twice:	a page was taken, given back or zeroed that could not be
+ * @fails:	what zeroing says
+ */
+struct region {
+	struct heap_store store;
+	spinlock_t lock; /* of all below it */
+	DECLARE_BITMAP(taken, PAGES);
+	DECLARE_BITMAP(zero, PAGES);
+	DECLARE_BITMAP(held, PAGES);
+	bool twice;
+	int fails;
+};
+
+static unsigned int first_page(phys_addr_t phys)
+{
+	return PFN_DOWN(phys - BASE);
+}
+
+static int region_alloc(void *owner, size_t size, size_t align, phys_addr_t *phys)
+{
+	struct region *r = owner;
+	unsigned long at;
+
+	guard(spinlock)(&r->lock);
+	at = bitmap_find_next_zero_area(r->taken, PAGES, 0, PFN_DOWN(size),
+					PFN_DOWN(align) - 1);
+	if (at >= PAGES)
+		return -ENOMEM;
+	bitmap_set(r->taken, at, PFN_DOWN(size));
+	bitmap_clear(r->zero, at, PFN_DOWN(size));
+	*phys = BASE + PFN_PHYS(at);
+	return 0;
+}
+
+static void region_free(void *owner, phys_addr_t phys, size_t size)
+{
+	struct region *r = owner;
+	unsigned int at = first_page(phys), nr = PFN_DOWN(size);
+
+	guard(spinlock)(&r->lock);
+	if (find_next_zero_bit(r->taken, at + nr, at) < at + nr ||
+	    find_next_bit(r->held, at + nr, at) < at + nr)
+		r->twice = true;
+	bitmap_clear(r->taken, at, nr);
+}
+
+static int region_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
+{
+	struct region *r = owner;
+
+	guard(spinlock)(&r->lock);
+	if (r->fails)
+		return r->fails;
+	if (find_next_zero_bit(r->taken, PAGES, first_page(phys)) < first_page(phys + size))
+		r->twice = true;
+	bitmap_set(r->zero, first_page(phys), PFN_DOWN(size));
+	return 0;
+}
+
+static bool region_in_use(void *owner, phys_addr_t phys, size_t size)
+{
+	struct region *r = owner;
+
+	guard(spinlock)(&r->lock);
+	return find_next_bit(r->held, first_page(phys + size), first_page(phys)) <
+	       first_page(phys + size);
+}
+
+static const struct heap_store_ops region_ops = {
+	.alloc = region_alloc,
+	.free = region_free,
+	.zero = region_zero,
+	.in_use = region_in_use,
+};
+
+static int heap_store_test_init(struct kunit *test)
+{
+	struct region *r = kunit_kzalloc(test, sizeof(*r), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	test->priv = r;
+	spin_lock_init(&r->lock);
+	/* Four times as large, so that all of it may be kept. */
+	return heap_store_init(&r->store, &region_ops, r, 4 * PAGES * PAGE_SIZE,
+			       sizeof(struct heap_extent));
+}
+
+static void heap_store_test_exit(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	bitmap_zero(r->held, PAGES);
+	heap_store_fini(&r->store);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
+	KUNIT_EXPECT_FALSE(test, r->twice);
+}
+
+/* All of it is zero, and then somebody writes to it. */
+static struct heap_extent *take(struct kunit *test, unsigned int pages)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = heap_store_alloc(&r->store, pages * PAGE_SIZE, true);
+	unsigned int at;
+
+	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, extent);
+	KUNIT_EXPECT_EQ(test, extent->size, pages * PAGE_SIZE);
+	KUNIT_EXPECT_TRUE(test, heap_extent_is_clean(extent));
+	at = first_page(extent->phys);
+	KUNIT_EXPECT_GE(test, find_next_zero_bit(r->zero, PAGES, at), at + pages);
+	bitmap_clear(r->zero, at, pages);
+	return extent;
+}
+
+static void give(struct kunit *test, struct heap_extent *extent)
+{
+	struct region *r = test->priv;
+
+	heap_store_free(&r->store, extent);
+}
+
+/* Until the thread has zeroed so many pages of what is kept. */
+static void until_clean(struct kunit *test, unsigned int pages)
+{
+	struct region *r = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 1000 && READ_ONCE(r->store.kept.zeroed) != pages * PAGE_SIZE; i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(r->store.kept.zeroed), pages * PAGE_SIZE);
+}
+
+/* Until the thread has looked at all of it. */
+static void until_checked(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent;
+	unsigned int i, left = 1;
+
+	for (i = 0; i < 1000 && left; i++) {
+		msleep(20);
+		left = 0;
+		guard(spinlock)(&r->store.lock);
+		list_for_each_entry(extent, &r->store.kept.list, node)
+			left += !extent->checked;
+		left += !!r->store.away;
+	}
+	KUNIT_EXPECT_EQ(test, left, 0);
+}
+
+/* It begins nothing while somebody waits for what is away. */
+static void stop_thread(struct region *r, bool stop)
+{
+	guard(spinlock)(&r->store.lock);
+	r->store.waiters += stop ? 1 : -1;
+}
+
+static void heap_store_test_keeps(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = take(test, 16);
+	phys_addr_t phys = extent->phys;
+
+	give(test, extent);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 16);
+	extent = take(test, 16);
+	KUNIT_EXPECT_EQ(test, extent->phys, phys);
+	give(test, extent);
+	until_clean(test, 16);
+	extent = take(test, 16);
+	KUNIT_EXPECT_EQ(test, extent->phys, phys);
+	KUNIT_EXPECT_EQ(test, r->store.hits, 2);
+	KUNIT_EXPECT_EQ(test, r->store.misses, 1);
+	give(test, extent);
+}
+
+/* Neighbours become one once they were looked at, and are cut again. */
+static void heap_store_test_joins(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *a = take(test, 8), *b = take(test, 8), *c = take(test, 16);
+
+	stop_thread(r, true);
+	give(test, c);
+	give(test, a);
+	give(test, b);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 3);
+	stop_thread(r, false);
+	until_clean(test, 32);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	a = take(test, 32);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 0);
+	give(test, a);
+	until_clean(test, 32);
+	/* An aligned place, of what is left in front of it and behind. */
+	a = take(test, 2);
+	b = take(test, 8);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(b->phys, 8 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, 22 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, 22 * PAGE_SIZE);
+	give(test, a);
+	give(test, b);
+	until_clean(test, 32);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+}
+
+/* More than the thread zeroes at once: the parts become one again. */
+static void heap_store_test_zeroes_by_parts(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = take(test, PAGES);
+
+	give(test, extent);
+	until_clean(test, PAGES);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	give(test, take(test, PAGES));
+}
+
+/* What is zero is preferred, and of that the smallest. */
+static void heap_store_test_prefers_zero(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *large = take(test, 32), *wall = take(test, 1);
+	struct heap_extent *small = take(test, 8), *end = take(test, 1), *dirty = take(test, 4);
+	phys_addr_t small_at = small->phys;
+
+	give(test, large);
+	give(test, small);
+	until_clean(test, 40);
+	stop_thread(r, true);
+	give(test, dirty);
+	dirty = take(test, 4);
+	stop_thread(r, false);
+	KUNIT_EXPECT_EQ(test, dirty->phys, small_at);
+	give(test, dirty);
+	give(test, wall);
+	give(test, end);
+}
+
+/* Half of it zero, half of it not: in one, and the half that is not is made so. */
+static void heap_store_test_half_zero(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *a = take(test, 16), *b = take(test, 16);
+
+	give(test, a);
+	until_clean(test, 16);
+	r->fails = -ENOMEM; /* the thread's */
+	give(test, b);
+	until_checked(test);
+	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, 16 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	r->fails = 0;
+	a = take(test, 32);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 32);
+	give(test, a);
+}
+
+/* An aligned place behind what is zero of an extent is not zero. */
+static void heap_store_test_cut_behind_zero(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *wall = take(test, 2), *next = take(test, 1);
+	struct heap_extent *a = take(test, 1), *b = take(test, 4);
+
+	give(test, a);
+	until_clean(test, 1);
+	r->fails = -ENOMEM; /* the thread's */
+	give(test, b);
+	until_checked(test);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	r->fails = 0;
+	b = take(test, 4);
+	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(b->phys, 4 * PAGE_SIZE));
+	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, PAGE_SIZE);
+	give(test, b);
+	give(test, next);
+	give(test, wall);
+}
+
+/* The other way round they stay two: what is zero has to be in front. */
+static void heap_store_test_zero_behind(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *a = take(test, 16), *b = take(test, 16);
+
+	give(test, b);
+	until_clean(test, 16);
+	r->fails = -ENOMEM; /* the thread's */
+	give(test, a);
+	until_checked(test);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
+	r->fails = 0;
+	a = take(test, 24);
+	b = take(test, 16);
+	give(test, a);
+	give(test, b);
+}
+
+static void heap_store_test_empties(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extents[PAGES / 16];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(extents); i++)
+		extents[i] = take(test, 16);
+	KUNIT_EXPECT_EQ(test, PTR_ERR(heap_store_alloc(&r->store, PAGE_SIZE, true)), -ENOMEM);
+	for (i = 0; i < ARRAY_SIZE(extents); i++)
+		give(test, extents[i]);
+	extents[0] = take(test, PAGES);
+	give(test, extents[0]);
+	KUNIT_EXPECT_TRUE(test, heap_store_empty(&r->store));
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
+	KUNIT_EXPECT_FALSE(test, heap_store_empty(&r->store));
+}
+
+static void heap_store_test_held(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = take(test, 16);
+	unsigned int page = first_page(extent->phys) + 5;
+
+	set_bit(page, r->held);
+	give(test, extent);
+	extent = take(test, 16);
+	KUNIT_EXPECT_NE(test, first_page(extent->phys), page - 5);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 16 * PAGE_SIZE);
+	give(test, extent);
+	heap_store_empty(&r->store);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 16);
+	clear_bit(page, r->held);
+	heap_store_empty(&r->store);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
+}
+
+/* It is the caller's to know, and nothing is lost. */
+static void heap_store_test_zeroing_fails(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	r->fails = -EINTR;
+	KUNIT_EXPECT_EQ(test, PTR_ERR(heap_store_alloc(&r->store, SZ_64K, true)), -EINTR);
+	r->fails = 0;
+	heap_store_empty(&r->store);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
+}
+
+/* More than are looked through: old ones go back for new ones. */
+static void heap_store_test_many(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent **extents = kunit_kcalloc(test, PAGES, sizeof(*extents), GFP_KERNEL);
+	int i;
+
+	KUNIT_ASSERT_NOT_NULL(test, extents);
+	for (i = 0; i < PAGES; i++)
+		extents[i] = take(test, 1);
+	stop_thread(r, true);
+	for (i = 0; i < PAGES; i += 2)
+		give(test, extents[i]);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 64);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), PAGES / 2 + 64);
+	stop_thread(r, false);
+	for (i = 1; i < PAGES; i += 2)
+		give(test, extents[i]);
+}
+
+/* A quarter of a region may be no whole pages; what is given back is. */
+static void heap_store_test_limit(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *a = take(test, 6), *b = take(test, 6);
+
+	r->store.size = 34 * PAGE_SIZE;
+	give(test, a);
+	until_clean(test, 6);
+	give(test, b);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 8 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 8);
+	r->store.size = 4 * PAGES * PAGE_SIZE;
+}
+
+/* What others can use too: a page is cut from more, and a shrinker takes it all. */
+static void heap_store_test_shared(struct kunit *test)
+{
+	const unsigned int grain = SZ_64K / PAGE_SIZE;
+	struct region *r = test->priv;
+	struct shrink_control sc = { .gfp_mask = GFP_KERNEL, .nr_to_scan = 1 };
+	struct heap_extent *held, *extent;
+	unsigned int page;
+
+	KUNIT_ASSERT_EQ(test, heap_store_share(&r->store, "kunit"), 0);
+	held = take(test, 1);
+	page = first_page(held->phys);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), grain);
+	heap_store_empty(&r->store);
+	/* Of the same size as what is wanted, and somebody has it still. */
+	stop_thread(r, true);
+	set_bit(page, r->held);
+	give(test, held);
+	extent = take(test, 1);
+	KUNIT_EXPECT_NE(test, first_page(extent->phys), page);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGE_SIZE);
+	clear_bit(page, r->held);
+	give(test, extent);
+
+	KUNIT_EXPECT_EQ(test, r->store.shrinker->count_objects(r->store.shrinker, &sc),
+			r->store.kept.bytes >> PAGE_SHIFT);
+	sc.nr_to_scan = PAGES;
+	r->store.shrinker->scan_objects(r->store.shrinker, &sc);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, 0);
+	KUNIT_EXPECT_EQ(test, r->store.shrinker->count_objects(r->store.shrinker, &sc),
+			SHRINK_EMPTY);
+	stop_thread(r, false);
+}
+
+/* More than there is empties nothing. */
+static void heap_store_test_impossible(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	give(test, take(test, 16));
+	KUNIT_EXPECT_EQ(test, PTR_ERR(heap_store_alloc(&r->store, 5 * PAGES * PAGE_SIZE, true)),
+			-ENOMEM);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 16 * PAGE_SIZE);
+}
+
+static struct kunit_case heap_store_cases[] = {
+	KUNIT_CASE(heap_store_test_keeps),
+	KUNIT_CASE(heap_store_test_joins),
+	KUNIT_CASE(heap_store_test_zeroes_by_parts),
+	KUNIT_CASE(heap_store_test_prefers_zero),
+	KUNIT_CASE(heap_store_test_half_zero),
+	KUNIT_CASE(heap_store_test_cut_behind_zero),
+	KUNIT_CASE(heap_store_test_zero_behind),
+	KUNIT_CASE(heap_store_test_empties),
+	KUNIT_CASE(heap_store_test_held),
+	KUNIT_CASE(heap_store_test_zeroing_fails),
+	KUNIT_CASE(heap_store_test_many),
+	KUNIT_CASE(heap_store_test_limit),
+	KUNIT_CASE(heap_store_test_shared),
+	KUNIT_CASE(heap_store_test_impossible),
+	{}
+};
+
+static struct kunit_suite heap_store_suite = {
+	.name = "heap_store",
+	.init = heap_store_test_init,
+	.exit = heap_store_test_exit,
+	.test_cases = heap_store_cases,
+};
+
+kunit_test_suite(heap_store_suite);
+
+MODULE_DESCRIPTION("KUnit tests of what heaps keep of freed memory");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS("DMABUF_HEAP_LIB");
