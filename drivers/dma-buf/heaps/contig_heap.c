@@ -8,11 +8,11 @@
  * area, zeroed, aligned to its own size up to 2 MiB so that one large page
  * table entry can map it.
  *
- * Twins share their area. What a cached buffer leaves dirty in the caches when
- * it is freed cannot reach an uncached one: that is zeroed through the same
- * cache lines, and they are written out, before anybody gets it.
+ * Twins share their area, and what is kept of it. What a cached buffer leaves dirty
+ * in the caches when it is freed cannot reach an uncached one: that is zeroed through
+ * the same cache lines, and they are written out, before anybody gets it.
  *
- * Ownership: a heap and its device live for ever, because the heap core cannot
+ * Ownership: a heap and its area live for ever, because the heap core cannot
  * remove a heap; so this module cannot be unloaded. A buffer belongs to its
  * dma-buf and goes back to the area in the table's .release.
  */
@@ -37,35 +37,79 @@
 #include "heap_name.h"
 #include "heap_region.h"
 #include "heap_stats.h"
+#include "heap_store.h"
 
 static int uncached = -1;
 module_param(uncached, int, 0444);
 MODULE_PARM_DESC(uncached, "a write-combined twin, <region>-contiguous-uncached, of each heap: 1 yes, 0 no, -1 on i.MX only (default)");
 
 /**
- * struct contig_heap - a heap on one CMA area
- * @cma:	where its buffers come from
- * @dev:	what their cache maintenance goes through
+ * struct contig_area - a CMA area, of which both heaps allocate
+ * @cma:	where memory comes from
+ * @dev:	what its cache maintenance goes through
+ * @store:	its memory, and what is kept of it
  */
-struct contig_heap {
+struct contig_area {
 	struct cma *cma;
 	struct device *dev;
+	struct heap_store store;
 };
 
 /**
  * struct contig_buffer - a buffer and the area it goes back to
+ * @extent:	its memory, as the area's store has it
  * @cached:	what the library works on; of an uncached one only its base
- * @heap:	where it came from
+ * @area:	where it came from
  */
 struct contig_buffer {
+	struct heap_extent extent; /* first */
 	struct heap_cached cached;
-	struct contig_heap *heap;
+	struct contig_area *area;
 };
 
-static unsigned int contig_heap_align(size_t size)
+static int contig_area_alloc(void *owner, size_t size, size_t align, phys_addr_t *phys)
 {
-	return min(get_order(size), get_order(SZ_2M));
+	struct contig_area *area = owner;
+	struct page *pages = cma_alloc(area->cma, PFN_DOWN(size), get_order(align), true);
+
+	if (!pages)
+		return fatal_signal_pending(current) ? -EINTR : -ENOMEM;
+	*phys = page_to_phys(pages);
+	return 0;
 }
+
+static void contig_area_free(void *owner, phys_addr_t phys, size_t size)
+{
+	struct contig_area *area = owner;
+
+	cma_release(area->cma, pfn_to_page(PHYS_PFN(phys)), PFN_DOWN(size));
+}
+
+static int contig_area_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
+{
+	const struct heap_buffer part = { .phys = phys, .size = size };
+	struct contig_area *area = owner;
+
+	return heap_buffer_zero(&part, write_out ? area->dev : NULL);
+}
+
+/* CMA's own reference is the only one. */
+static bool contig_area_in_use(void *owner, phys_addr_t phys, size_t size)
+{
+	unsigned long pfn = PHYS_PFN(phys), end = pfn + PFN_DOWN(size);
+
+	for (; pfn < end; pfn++)
+		if (page_count(pfn_to_page(pfn)) != 1)
+			return true;
+	return false;
+}
+
+static const struct heap_store_ops contig_area_ops = {
+	.alloc = contig_area_alloc,
+	.free = contig_area_free,
+	.zero = contig_area_zero,
+	.in_use = contig_area_in_use,
+};
 
 static struct contig_buffer *contig_buffer(struct dma_buf *dmabuf)
 {
@@ -74,36 +118,22 @@ static struct contig_buffer *contig_buffer(struct dma_buf *dmabuf)
 
 static void contig_heap_free(struct contig_buffer *buffer)
 {
-	const struct heap_buffer *base = &buffer->cached.base;
-
-	cma_release(buffer->heap->cma, pfn_to_page(PHYS_PFN(base->phys)), PFN_DOWN(base->size));
-	kfree(buffer);
+	heap_store_free(&buffer->area->store, &buffer->extent);
 }
 
-/* A buffer of zeroes, also in memory when @dev says so; undone by contig_heap_free(). */
-static struct contig_buffer *contig_heap_take(struct contig_heap *heap, size_t size,
-					      struct device *dev)
+/* A buffer of zeroes, also in memory when @write_out; undone by contig_heap_free(). */
+static struct contig_buffer *contig_heap_take(struct contig_area *area, size_t size,
+					      bool write_out)
 {
+	struct heap_extent *extent = heap_store_alloc(&area->store, size, write_out);
 	struct contig_buffer *buffer;
-	struct page *pages;
-	int ret;
 
-	buffer = kzalloc_obj(*buffer);
-	if (!buffer)
-		return ERR_PTR(-ENOMEM);
-	pages = cma_alloc(heap->cma, PFN_DOWN(size), contig_heap_align(size), true);
-	if (!pages) {
-		kfree(buffer);
-		return ERR_PTR(fatal_signal_pending(current) ? -EINTR : -ENOMEM);
-	}
-	buffer->heap = heap;
-	buffer->cached.base.phys = page_to_phys(pages);
-	buffer->cached.base.size = size;
-	ret = heap_buffer_zero(&buffer->cached.base, dev);
-	if (ret) {
-		contig_heap_free(buffer);
-		return ERR_PTR(ret);
-	}
+	if (IS_ERR(extent))
+		return ERR_CAST(extent);
+	buffer = container_of(extent, struct contig_buffer, extent);
+	buffer->area = area;
+	buffer->cached.base.phys = extent->phys;
+	buffer->cached.base.size = extent->size;
 	return buffer;
 }
 
@@ -131,13 +161,13 @@ static struct dma_buf *contig_heap_allocate_cached(struct dma_heap *dma_heap,
 						   unsigned long len, u32 fd_flags,
 						   u64 heap_flags)
 {
-	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
-	struct contig_buffer *buffer = contig_heap_take(heap, len, NULL);
+	struct contig_area *area = dma_heap_get_drvdata(dma_heap);
+	struct contig_buffer *buffer = contig_heap_take(area, len, false);
 	struct dma_buf *dmabuf;
 
 	if (IS_ERR(buffer))
 		return ERR_CAST(buffer);
-	heap_cache_init(&buffer->cached, heap->dev, false);
+	heap_cache_init(&buffer->cached, area->dev, heap_extent_is_clean(&buffer->extent));
 	dmabuf = heap_buffer_export(&buffer->cached.base, &contig_heap_cached_buf_ops,
 				    THIS_MODULE, dma_heap_get_name(dma_heap),
 				    fd_flags);
@@ -172,8 +202,8 @@ static struct dma_buf *contig_heap_allocate_uncached(struct dma_heap *dma_heap,
 						     unsigned long len, u32 fd_flags,
 						     u64 heap_flags)
 {
-	struct contig_heap *heap = dma_heap_get_drvdata(dma_heap);
-	struct contig_buffer *buffer = contig_heap_take(heap, len, heap->dev);
+	struct contig_area *area = dma_heap_get_drvdata(dma_heap);
+	struct contig_buffer *buffer = contig_heap_take(area, len, true);
 	struct dma_buf *dmabuf;
 
 	if (IS_ERR(buffer))
@@ -201,44 +231,88 @@ static void __init contig_heap_announce(const char *name,
 			name);
 }
 
-static int __init contig_heap_add(const struct heap_region *region, const char *properties,
-				  const struct dma_heap_ops *ops)
+static struct contig_area * __init contig_area_create(const struct heap_region *region,
+						      const char *dev_name)
 {
-	struct dma_heap_export_info info = { .ops = ops };
-	struct contig_heap *heap;
-	struct dma_heap *added;
+	struct contig_area *area = kzalloc_obj(*area);
+
+	if (!area)
+		return NULL;
+	area->cma = region->cma;
+	area->dev = heap_device_create(dev_name);
+	if (!area->dev)
+		goto err_free_area;
+	if (heap_store_init(&area->store, &contig_area_ops, area, region->size,
+			    sizeof(struct contig_buffer)))
+		goto err_destroy_device;
+	if (heap_store_share(&area->store, region->name))
+		goto err_fini_store;
+	return area;
+
+err_fini_store:
+	heap_store_fini(&area->store);
+err_destroy_device:
+	heap_device_destroy(area->dev);
+err_free_area:
+	kfree(area);
+	return NULL;
+}
+
+static void __init contig_area_destroy(struct contig_area *area)
+{
+	heap_store_fini(&area->store);
+	heap_device_destroy(area->dev);
+	kfree(area);
+}
+
+/* @name lives for ever. */
+static int __init contig_heap_add(const struct heap_region *region, const char *name,
+				  const struct dma_heap_ops *ops, struct contig_area *area)
+{
+	const struct dma_heap_export_info info = { .name = name, .ops = ops, .priv = area };
+	struct dma_heap *added = dma_heap_add(&info);
+
+	if (IS_ERR(added))
+		return PTR_ERR(added);
+	heap_stats_add(name, region, NULL, &area->store);
+	contig_heap_announce(name, region);
+	return 0;
+}
+
+static int __init contig_heap_add_cached(const struct heap_region *region,
+					 struct contig_area **area)
+{
+	const char *name = heap_name_claim(region->name, "contiguous");
 	int ret = -ENOMEM;
 
-	heap = kzalloc_obj(*heap);
-	if (!heap)
-		goto err_report;
-	info.name = heap_name_claim(region->name, properties);
-	if (IS_ERR(info.name)) {
-		ret = PTR_ERR(info.name);
-		goto err_free_heap;
-	}
-	heap->cma = region->cma;
-	heap->dev = heap_device_create(info.name);
-	if (!heap->dev)
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	*area = contig_area_create(region, name);
+	if (!*area)
 		goto err_unclaim_name;
-	info.priv = heap;
-	added = dma_heap_add(&info);
-	if (IS_ERR(added)) {
-		ret = PTR_ERR(added);
-		goto err_destroy_device;
-	}
-	heap_stats_add(info.name, region, NULL);
-	contig_heap_announce(info.name, region);
+	ret = contig_heap_add(region, name, &contig_heap_cached_ops, *area);
+	if (ret)
+		goto err_destroy_area;
 	return 0;
 
-err_destroy_device:
-	heap_device_destroy(heap->dev);
+err_destroy_area:
+	contig_area_destroy(*area);
 err_unclaim_name:
-	heap_name_unclaim(info.name);
-err_free_heap:
-	kfree(heap);
-err_report:
-	pr_warn("%s: no heap: %s\n", region->name, heap_name_why(ret));
+	heap_name_unclaim(name);
+	return ret;
+}
+
+static int __init contig_heap_add_uncached(const struct heap_region *region,
+					   struct contig_area *area)
+{
+	const char *name = heap_name_claim(region->name, "contiguous-uncached");
+	int ret;
+
+	if (IS_ERR(name))
+		return PTR_ERR(name);
+	ret = contig_heap_add(region, name, &contig_heap_uncached_ops, area);
+	if (ret)
+		heap_name_unclaim(name);
 	return ret;
 }
 
@@ -258,12 +332,21 @@ static bool __init contig_heap_is_imx(void)
 
 static int __init contig_heap_add_twins(const struct heap_region *region)
 {
-	int ret = contig_heap_add(region, "contiguous", &contig_heap_cached_ops);
+	struct contig_area *area;
+	int ret, ret_uncached;
 
-	/* A twin alone would be no reason for this module to stay. */
-	if (!ret && uncached > 0)
-		contig_heap_add(region, "contiguous-uncached", &contig_heap_uncached_ops);
-	return ret;
+	ret = contig_heap_add_cached(region, &area);
+	if (ret) {
+		pr_warn("%s: no heap: %s\n", region->name, heap_name_why(ret));
+		return ret;
+	}
+	if (uncached <= 0)
+		return 0;
+	ret_uncached = contig_heap_add_uncached(region, area);
+	if (ret_uncached)
+		pr_warn("%s: no uncached heap: %s\n", region->name,
+			heap_name_why(ret_uncached));
+	return 0;
 }
 
 static int __init contig_heap_init(void)

@@ -16,7 +16,7 @@
  *    coherent device put into a cache no write-combined view would see.
  *
  * Ownership: a heap lives for ever. A buffer belongs to its dma-buf and goes
- * back to the pool in heap_phys_release().
+ * back to the store, and from there to the pool, in heap_phys_release().
  */
 
 #include <linux/dma-buf.h>
@@ -39,15 +39,18 @@
 #include "heap_phys.h"
 #include "heap_region.h"
 #include "heap_stats.h"
+#include "heap_store.h"
 
 #define HEAP_PHYS_ATTRS		(HEAP_DMA_ATTRS | DMA_ATTR_MMIO)
 
 /**
  * struct heap_phys_buffer - a buffer and the region it goes back to
- * @base:	its memory
+ * @extent:	its memory, as the heap's store has it
+ * @base:	its memory, as importers have it
  * @heap:	where it came from
  */
 struct heap_phys_buffer {
+	struct heap_extent extent; /* first */
 	struct heap_buffer base;
 	struct heap_phys *heap;
 };
@@ -179,17 +182,31 @@ void heap_phys_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 }
 EXPORT_SYMBOL_NS_GPL(heap_phys_vunmap, "DMABUF_HEAP_LIB");
 
-static int heap_phys_zero(const struct heap_buffer *buffer)
+static int heap_phys_take(void *owner, size_t size, size_t align, phys_addr_t *phys)
+{
+	struct heap_phys *heap = owner;
+
+	return heap_pool_alloc(&heap->pool, size, phys);
+}
+
+static void heap_phys_give(void *owner, phys_addr_t phys, size_t size)
+{
+	struct heap_phys *heap = owner;
+
+	heap_pool_free(&heap->pool, phys, size);
+}
+
+static int heap_phys_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
 {
 	size_t done, chunk;
 
-	for (done = 0; done < buffer->size; done += chunk) {
+	for (done = 0; done < size; done += chunk) {
 		void __iomem *vaddr;
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
-		vaddr = ioremap_wc(buffer->phys + done, chunk);
+		chunk = min_t(size_t, size - done, HEAP_ZERO_CHUNK);
+		vaddr = ioremap_wc(phys + done, chunk);
 		if (!vaddr)
 			return -ENOMEM;
 		memset_io(vaddr, 0, chunk);
@@ -201,19 +218,33 @@ static int heap_phys_zero(const struct heap_buffer *buffer)
 	return 0;
 }
 
+/* As heap_pool.c places them. */
+static const struct heap_store_ops heap_phys_store_ops = {
+	.natural = SZ_4M,
+	.alloc = heap_phys_take,
+	.free = heap_phys_give,
+	.zero = heap_phys_zero,
+};
+
+/* CPUs must not touch it. */
+static const struct heap_store_ops heap_phys_protected_ops = {
+	.natural = SZ_4M,
+	.alloc = heap_phys_take,
+	.free = heap_phys_give,
+};
+
 /**
  * heap_phys_release() - &dma_buf_ops.release
  * @dmabuf:	the buffer
  *
- * Context: process context.
+ * Context: process context, may sleep.
  */
 void heap_phys_release(struct dma_buf *dmabuf)
 {
 	struct heap_phys_buffer *buffer = container_of(dmabuf->priv,
 						       struct heap_phys_buffer, base);
 
-	heap_pool_free(&buffer->heap->pool, buffer->base.phys, buffer->base.size);
-	kfree(buffer);
+	heap_store_free(&buffer->heap->store, &buffer->extent);
 }
 EXPORT_SYMBOL_NS_GPL(heap_phys_release, "DMABUF_HEAP_LIB");
 
@@ -222,36 +253,21 @@ static struct dma_buf *heap_phys_allocate(struct dma_heap *dma_heap,
 					  u64 heap_flags)
 {
 	struct heap_phys *heap = dma_heap_get_drvdata(dma_heap);
+	struct heap_extent *extent = heap_store_alloc(&heap->store, len, true);
 	struct heap_phys_buffer *buffer;
 	struct dma_buf *dmabuf;
-	int ret;
 
-	buffer = kzalloc_obj(*buffer);
-	if (!buffer)
-		return ERR_PTR(-ENOMEM);
+	if (IS_ERR(extent))
+		return ERR_CAST(extent);
+	buffer = container_of(extent, struct heap_phys_buffer, extent);
 	buffer->heap = heap;
+	buffer->base.phys = extent->phys;
 	buffer->base.size = len;
-
-	ret = heap_pool_alloc(&heap->pool, buffer->base.size, &buffer->base.phys);
-	if (ret)
-		goto err_free_buffer;
-	if (heap->zero)
-		ret = heap_phys_zero(&buffer->base);
-	if (ret)
-		goto err_free_extent;
 	dmabuf = heap_buffer_export(&buffer->base, heap->ops, heap->owner,
 				    dma_heap_get_name(dma_heap), fd_flags);
-	if (IS_ERR(dmabuf)) {
-		ret = PTR_ERR(dmabuf);
-		goto err_free_extent;
-	}
+	if (IS_ERR(dmabuf))
+		heap_store_free(&heap->store, extent);
 	return dmabuf;
-
-err_free_extent:
-	heap_pool_free(&heap->pool, buffer->base.phys, buffer->base.size);
-err_free_buffer:
-	kfree(buffer);
-	return ERR_PTR(ret);
 }
 
 /* All of these heaps, of all modules. */
@@ -314,10 +330,15 @@ const char *heap_phys_create(const struct heap_region *region, const char *prope
 	ret = heap_pool_init(&heap->pool, region->base, region->size);
 	if (ret)
 		goto err_free_heap;
+	ret = heap_store_init(&heap->store, like->zero ? &heap_phys_store_ops :
+			      &heap_phys_protected_ops, heap, region->size,
+			      sizeof(struct heap_phys_buffer));
+	if (ret)
+		goto err_fini_pool;
 	info.name = heap_name_claim(region->name, properties);
 	if (IS_ERR(info.name)) {
 		ret = PTR_ERR(info.name);
-		goto err_fini_pool;
+		goto err_fini_store;
 	}
 	info.priv = heap;
 	added = dma_heap_add(&info);
@@ -327,11 +348,13 @@ const char *heap_phys_create(const struct heap_region *region, const char *prope
 	}
 	heap->size = region->size;
 	list_add(&heap->node, &heap_phys_list);
-	heap_stats_add(info.name, region, &heap->pool);
+	heap_stats_add(info.name, region, &heap->pool, &heap->store);
 	return info.name;
 
 err_unclaim_name:
 	heap_name_unclaim(info.name);
+err_fini_store:
+	heap_store_fini(&heap->store);
 err_fini_pool:
 	heap_pool_fini(&heap->pool);
 err_free_heap:

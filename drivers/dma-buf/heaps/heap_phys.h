@@ -13,6 +13,7 @@
 #include <linux/types.h>
 
 #include "heap_pool.h"
+#include "heap_store.h"
 
 struct dma_buf;
 struct dma_buf_attachment;
@@ -25,6 +26,7 @@ struct sg_table;
 /**
  * struct heap_phys - a heap on a region without struct pages
  * @pool:	the region
+ * @store:	what is kept of it
  * @ops:	the driver's table for its buffers; .release is heap_phys_release()
  * @owner:	the module that @ops is in
  * @zero:	the CPUs may touch the memory, so a new buffer is zeroed
@@ -33,6 +35,7 @@ struct sg_table;
  */
 struct heap_phys {
 	struct heap_pool pool;
+	struct heap_store store;
 	const struct dma_buf_ops *ops;
 	struct module *owner;
 	bool zero;

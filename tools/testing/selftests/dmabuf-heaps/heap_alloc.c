@@ -7,7 +7,9 @@
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
+#define HEAP_KEEPS_MEMORY
 #include "heap_test.h"
+#include "heap_kept.h"
 
 #define MAX_BUFS	512
 #define MAX_WORDS	65536
@@ -316,6 +318,7 @@ HEAP_TEST(buffer_is_one_extent)
 
 	if (!self->heap.area[0])
 		SKIP(return, "no CMA area, so no bitmap of one");
+	kept_empty(_metadata, &self->heap);
 	count = read_bitmap(&self->heap, before);
 	if (count == -ENOENT)
 		SKIP(return, "no %s/%s: CONFIG_CMA_DEBUGFS is not set",

@@ -6,9 +6,11 @@
  * again, or can do without) or end with ENOMEM; in both cases every page must be
  * back. See fail-nth in Documentation/fault-injection/fault-injection.rst.
  */
+#define HEAP_KEEPS_MEMORY
 #include "kselftest_harness.h"
 #include "heap_test.h"
 #include "dma_buf_phys.h"
+#include "heap_kept.h"
 
 #define LEN		KIB(16)
 #define FAIL_NTH	"/proc/self/fail-nth"
@@ -17,6 +19,7 @@
 /* One run: what is there before it, and what it made. */
 struct run {
 	const struct heap_state *heap;
+	size_t kept;		/* what the heap keeps, if a run depends on that */
 	int nth;		/* fail-nth of this process */
 	int drm;
 	int phys;		/* /dev/dma-buf-phys */
@@ -66,6 +69,9 @@ static void prepare(struct __test_metadata *_metadata, struct run *run, bool imp
 	run->handle = 0;
 	run->held = false;
 	run->view = MAP_FAILED;
+	kept_empty(_metadata, run->heap);
+	if (run->kept)
+		heap_dirty(_metadata, run->heap, run->kept);
 	if (imported)
 		ASSERT_EQ(0, drm_import(run->drm, run->buf, &run->handle));
 }
@@ -170,6 +176,7 @@ static bool begin(struct __test_metadata *_metadata, struct run *run,
 		  const struct heap_state *heap)
 {
 	run->heap = heap;
+	run->kept = 0;
 	run->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (run->nth < 0 && errno == ENOENT)
 		SKIP(return false, "no %s: CONFIG_FAULT_INJECTION is not set", FAIL_NTH);
@@ -186,6 +193,19 @@ HEAP_VIEW_TEST(fail_alloc)
 
 	if (begin(_metadata, &run, &self->heap))
 		EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
+}
+
+/* Out of what is kept: all of it, and a part. */
+HEAP_VIEW_TEST(fail_warm_alloc)
+{
+	struct run run;
+
+	if (!begin(_metadata, &run, &self->heap))
+		return;
+	run.kept = LEN;
+	EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
+	run.kept = 4 * LEN;
+	EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
 }
 
 HEAP_VIEW_TEST(fail_map)

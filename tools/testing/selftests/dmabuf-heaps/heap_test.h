@@ -202,9 +202,26 @@ static inline int heap_number(const char *heap, const char *cma_path, const char
 	return ret;
 }
 
+/* What a heap keeps of freed memory for its next buffers. */
+static inline __u64 heap_kept(const char *heap)
+{
+	__u64 kept = 0;
+
+	read_number(&kept, HEAP_DEBUGFS "/%s/cache/kept", heap);
+	return kept;
+}
+
+/* What a buffer could be of, also where a heap keeps it. */
 static inline int heap_free(const char *heap, __u64 *bytes)
 {
-	return heap_number(heap, CMA_SYSFS "/%s/available_pages", "free", bytes);
+	char area[NAME_MAX + 1];
+	int ret;
+
+	ret = heap_number(heap, CMA_SYSFS "/%s/available_pages", "free", bytes);
+	/* Of a pool, it says so itself. */
+	if (!ret && !heap_area(heap, area, sizeof(area)))
+		*bytes += heap_kept(heap);
+	return ret;
 }
 
 static inline int heap_size(const char *heap, __u64 *bytes)

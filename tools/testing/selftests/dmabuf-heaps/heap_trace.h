@@ -9,6 +9,7 @@
 
 #include "kselftest_harness.h"
 #include "heap_test.h"
+#include "heap_kept.h"
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TO_DEVICE	"dma_sync_single_for_device"
@@ -42,12 +43,13 @@ static inline void trace_maintenance(struct __test_metadata *_metadata, const ch
 	write_setting(_metadata, enable, on);
 }
 
-/* Whether a line is of this event, on the device of this heap. */
+/* Whether a line is of this event, on the device of this heap: twins have one, the cached. */
 static inline bool is_event(const char *line, const char *event, const char *heap)
 {
+	const int len = strlen(heap) - (ends_with(heap, "-uncached") ? strlen("-uncached") : 0);
 	char text[NAME_MAX + 64];
 
-	snprintf(text, sizeof(text), " %s: %s ", event, heap);
+	snprintf(text, sizeof(text), " %s: %.*s ", event, len, heap);
 	return strstr(line, text);
 }
 
