@@ -14,6 +14,7 @@
 #include <linux/highmem.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/mutex.h>
 #include <linux/sched/signal.h>
 #include <linux/sizes.h>
 
@@ -141,6 +142,7 @@ struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 		.priv = buffer,
 	};
 
+	mutex_init(&buffer->fault_lock);
 	return dma_buf_export(&info);
 }
 EXPORT_SYMBOL_NS_GPL(heap_buffer_export, "DMABUF_HEAP_LIB");

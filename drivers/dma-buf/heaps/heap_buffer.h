@@ -29,12 +29,14 @@ struct vm_area_struct;
  * struct heap_buffer - one extent of contiguous memory behind a dma-buf
  * @phys:	its physical address, any one, also 0; a multiple of PAGE_SIZE
  * @size:	bytes, a multiple of PAGE_SIZE, any value a size_t holds
+ * @fault_lock:	held while a fault enters pages; heap_buffer_export() makes it
  *
  * What is kept of a buffer does not depend on its size.
  */
 struct heap_buffer {
 	phys_addr_t phys;
 	size_t size;
+	struct mutex fault_lock; /* taken inside mmap_lock, and no lock of ours inside it */
 };
 
 /**

@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
+#include <linux/pfn_t.h>
 #include <linux/slab.h>
 
 /* Namespaces are words here, and strings in later kernels. */
@@ -67,6 +68,10 @@ static inline void dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t si
 		dma_unmap_page_attrs(dev, addr, size, dir, attrs);
 }
 #endif
+
+/* Page frames have a type of their own here. */
+#define vmf_insert_pfn_pmd(vmf, pfn, write) \
+	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
 
 static inline void dev_clear_dma_coherent(struct device *dev)
 {
