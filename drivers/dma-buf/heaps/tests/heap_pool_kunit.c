@@ -34,8 +34,8 @@ static void heap_pool_test_address_zero(struct kunit *test)
 	struct heap_pool pool;
 
 	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, 0, 2 * PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), 0);
 	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), 0);
 	expect_full(test, &pool, PAGE_SIZE);
 	heap_pool_free(&pool, 0, PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), 0);
@@ -59,25 +59,23 @@ static void heap_pool_test_all_of_it(struct kunit *test)
 	heap_pool_fini(&pool);
 }
 
-/* Two holes are large enough; the smaller one is taken, wherever it is. */
-static void heap_pool_test_best_fit(struct kunit *test)
+/* Large extents from below, others from above, whatever is in between. */
+static void heap_pool_test_low_and_high(struct kunit *test)
 {
 	struct heap_pool pool;
-	phys_addr_t wide, narrow;
 
-	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, SZ_1G, SZ_1M), 0);
-	wide = take(test, &pool, SZ_256K);
-	take(test, &pool, SZ_64K);
-	narrow = take(test, &pool, SZ_128K);
-	take(test, &pool, SZ_1M - SZ_512K + SZ_64K);
-	heap_pool_free(&pool, wide, SZ_256K);
-	heap_pool_free(&pool, narrow, SZ_128K);
+	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, SZ_1G, SZ_16M), 0);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), SZ_1G + SZ_16M - SZ_64K);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G + SZ_4M);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_2M), SZ_1G + SZ_16M - SZ_64K - SZ_2M);
 
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), narrow);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_256K), wide);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), narrow + SZ_64K);
-	expect_full(test, &pool, PAGE_SIZE);
-	heap_pool_free(&pool, SZ_1G, SZ_1M);
+	/* Of two holes a small one takes the upper one, a large one the lower. */
+	heap_pool_free(&pool, SZ_1G, SZ_4M);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), SZ_1G + SZ_16M - SZ_2M - SZ_128K);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G);
+	heap_pool_free(&pool, SZ_1G + SZ_16M - SZ_2M - SZ_128K, SZ_2M + SZ_128K);
+	heap_pool_free(&pool, SZ_1G, SZ_8M);
 	heap_pool_fini(&pool);
 }
 
@@ -88,15 +86,15 @@ static void heap_pool_test_large_is_aligned(struct kunit *test)
 	phys_addr_t first, second;
 	struct heap_pool pool;
 
-	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, base, SZ_8M), 0);
-	first = take(test, &pool, SZ_2M);
-	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(first, SZ_2M));
-	second = take(test, &pool, SZ_4M);
+	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, base, SZ_16M), 0);
+	first = take(test, &pool, SZ_4M);
+	KUNIT_EXPECT_EQ(test, first, SZ_1G + SZ_2M);
+	second = take(test, &pool, SZ_4M + SZ_1M);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(second, SZ_2M));
-	/* A small one goes where nothing large fits: into the last 64 KiB. */
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), SZ_1G + SZ_8M);
-	heap_pool_free(&pool, SZ_1G + SZ_8M, SZ_64K);
-	heap_pool_free(&pool, first, SZ_2M);
+	/* What is between them is there for others. */
+	heap_pool_free(&pool, second, SZ_4M + SZ_1M);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), second);
+	heap_pool_free(&pool, first, SZ_4M);
 	heap_pool_free(&pool, second, SZ_4M);
 	heap_pool_fini(&pool);
 }
@@ -120,9 +118,9 @@ static void heap_pool_test_above_4g(struct kunit *test)
 	if (sizeof(phys_addr_t) == 4)
 		kunit_skip(test, "physical addresses have 32 bits");
 	KUNIT_ASSERT_EQ(test, heap_pool_init(&pool, base, SZ_4M), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_2M), base);
+	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_1M), base + SZ_2M + SZ_1M);
 	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_1M), base + SZ_2M);
-	heap_pool_free(&pool, base, SZ_2M + SZ_1M);
+	heap_pool_free(&pool, base + SZ_2M, SZ_2M);
 	heap_pool_fini(&pool);
 }
 
@@ -137,7 +135,7 @@ static void heap_pool_test_too_large(struct kunit *test)
 static struct kunit_case heap_pool_test_cases[] = {
 	KUNIT_CASE(heap_pool_test_address_zero),
 	KUNIT_CASE(heap_pool_test_all_of_it),
-	KUNIT_CASE(heap_pool_test_best_fit),
+	KUNIT_CASE(heap_pool_test_low_and_high),
 	KUNIT_CASE(heap_pool_test_large_is_aligned),
 	KUNIT_CASE(heap_pool_test_large_anywhere_before_failure),
 	KUNIT_CASE(heap_pool_test_above_4g),
