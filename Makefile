@@ -28,11 +28,11 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
 
-# Of a kernel's own tree: the source, and where the patches go.
+# Of a kernel's own tree: the source. OUT is where results go: patches, figures.
 KSRC ?=
-OUT ?= series
+OUT ?=
 
-.PHONY: all modules dtbs modules_install install intree series demo demo-display check lint mutants clean help
+.PHONY: all modules dtbs modules_install install intree series demo demo-display bench check lint mutants clean help
 
 all: modules dtbs
 
@@ -64,13 +64,16 @@ intree series:
 	@test -n "$(KSRC)" || { \
 		echo "error: say which kernel source tree: make $@ KSRC=/path/to/linux" >&2; \
 		exit 1; }
-	@$(TOP)/tools/dmabuf-heaps/intree $(if $(filter series,$@),--series $(OUT)) $(KSRC)
+	@$(TOP)/tools/dmabuf-heaps/intree $(if $(filter series,$@),--series $(or $(OUT),series)) $(KSRC)
 
 demo:
 	@$(QEMU_DIR)/demo
 
 demo-display:
 	@$(QEMU_DIR)/demo-display
+
+bench:
+	@$(QEMU_DIR)/bench --out $(or $(OUT),bench)
 
 check:
 	@$(QEMU_DIR)/packages --lint
@@ -90,6 +93,8 @@ help:
 	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
 	@echo '  demo-display     put a buffer on the screen, and that in demo-display.png'
+	@echo '  bench            what operations cost, beside the heaps of the kernel itself: tables,'
+	@echo '                   bench.csv and bench.svg in OUT=/path (bench)'
 	@echo '  check            every test, on a release and on a debug kernel'
 	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, dt-validate, shellcheck'
 	@echo '  mutants          delete each call that maintains caches, and see which test notices'
@@ -104,7 +109,7 @@ help:
 	@echo
 	@echo 'Build it into a kernel, 7.3 or 6.12:'
 	@echo '  intree           put the heaps into the source tree KSRC=/path'
-	@echo '  series           write that as patches for git am, into OUT=/path ($(OUT))'
+	@echo '  series           write that as patches for git am, into OUT=/path (series)'
 	@echo
 	@echo 'Variables:'
 	@echo '  KDIR=/path       the kernel build directory (KERNELDIR, KERNEL_SRC and'
