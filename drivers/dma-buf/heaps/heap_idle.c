@@ -41,7 +41,7 @@ static DEFINE_MUTEX(heap_idle_lock);
 static struct kthread_worker *heap_idle_thread;
 static unsigned int heap_idle_users;
 
-/* Something was freed: a timer of our own costs a third of a delayed work. */
+/* Something was freed: a timer of our own costs each close less than a delayed work. */
 void heap_idle_freed(struct heap_store *store)
 {
 	if (!timer_pending(&store->zero_timer))

@@ -178,6 +178,16 @@ static void until_checked(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, left, 0);
 }
 
+/* Looked at, and not zeroed: the thread fails to, until @r->fails is 0 again. */
+static void give_unzeroed(struct kunit *test, struct heap_extent *extent)
+{
+	struct region *r = test->priv;
+
+	r->fails = -ENOMEM;
+	give(test, extent);
+	until_checked(test);
+}
+
 /* It begins nothing while somebody waits for what is away. */
 static void stop_thread(struct region *r, bool stop)
 {
@@ -276,9 +286,7 @@ static void heap_store_test_half_zero(struct kunit *test)
 
 	give(test, a);
 	until_clean(test, 16);
-	r->fails = -ENOMEM; /* the thread's */
-	give(test, b);
-	until_checked(test);
+	give_unzeroed(test, b);
 	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, 16 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
 	r->fails = 0;
@@ -296,9 +304,7 @@ static void heap_store_test_cut_behind_zero(struct kunit *test)
 
 	give(test, a);
 	until_clean(test, 1);
-	r->fails = -ENOMEM; /* the thread's */
-	give(test, b);
-	until_checked(test);
+	give_unzeroed(test, b);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
 	r->fails = 0;
 	b = take(test, 4);
@@ -317,9 +323,7 @@ static void heap_store_test_zero_behind(struct kunit *test)
 
 	give(test, b);
 	until_clean(test, 16);
-	r->fails = -ENOMEM; /* the thread's */
-	give(test, a);
-	until_checked(test);
+	give_unzeroed(test, a);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
 	r->fails = 0;
 	a = take(test, 24);
