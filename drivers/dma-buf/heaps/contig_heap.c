@@ -5,8 +5,7 @@
  *
  * The areas are the kernel's default one and every `reusable`
  * `shared-dma-pool` node of the device tree. A buffer is one extent of its
- * area, zeroed, aligned to its own size up to 2 MiB so that one large page
- * table entry can map it.
+ * area, zeroed, aligned so that large page table entries can map it if they fit.
  *
  * Twins share their area, and what is kept of it. What a cached buffer leaves dirty
  * in the caches when it is freed cannot reach an uncached one: that is zeroed through

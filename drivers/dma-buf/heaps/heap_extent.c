@@ -8,6 +8,10 @@
  * (heap_extent.checked) stays alone: a page of it may be held by somebody, and
  * would hold its neighbours too.
  *
+ * Where there is little room (heap_extents.crowded), a small buffer in the middle of
+ * what was a large one keeps the next large one out; and frames that are joined, and
+ * then cut, are not where they were. So large extents stay as they are there.
+ *
  * There are few of them (HEAP_STORE_MOST), so they are looked through one by one.
  *
  * Ownership: what is inserted belongs to the list until it is carved or removed.
@@ -28,11 +32,8 @@
 /* No extents; each will be the first member of @object bytes. */
 void heap_extent_init(struct heap_extents *extents, size_t object)
 {
+	*extents = (struct heap_extents){ .object = object };
 	INIT_LIST_HEAD(&extents->list);
-	extents->bytes = 0;
-	extents->zeroed = 0;
-	extents->count = 0;
-	extents->object = object;
 }
 
 static void heap_extent_link(struct heap_extents *extents, struct heap_extent *extent,
@@ -53,16 +54,27 @@ void heap_extent_remove(struct heap_extents *extents, struct heap_extent *extent
 	extents->count--;
 }
 
-/* Makes one of two neighbours, if what is zero of both is in front then. */
-static bool heap_extent_join(struct heap_extents *extents, struct heap_extent *first,
-			     struct heap_extent *second)
+static bool heap_extent_can_join(const struct heap_extents *extents,
+				 const struct heap_extent *first,
+				 const struct heap_extent *second)
 {
 	if (first->phys + first->size != second->phys)
 		return false;
 	if (!first->checked || !second->checked)
 		return false;
+	/* What is zero of both is in front then. */
 	if (!heap_extent_is_clean(first) && second->zeroed)
 		return false;
+	return !extents->crowded || first->origin == second->origin ||
+	       first->size + second->size < HEAP_EXTENT_LARGE;
+}
+
+/* Makes one of two neighbours, if they can be. */
+static void heap_extent_join(struct heap_extents *extents, struct heap_extent *first,
+			     struct heap_extent *second)
+{
+	if (!heap_extent_can_join(extents, first, second))
+		return;
 	list_del(&second->node);
 	extents->count--;
 	/* A small one that comes and goes does not make a large one young. */
@@ -71,7 +83,6 @@ static bool heap_extent_join(struct heap_extents *extents, struct heap_extent *f
 	first->size += second->size;
 	first->zeroed += second->zeroed;
 	kfree(second);
-	return true;
 }
 
 /* @extent may be another one's part after this. */
@@ -138,13 +149,22 @@ err_free_head:
 	return false;
 }
 
+/* Whether a buffer of @size bytes may be made of @extent. */
+static bool heap_extent_serves(const struct heap_extents *extents,
+			       const struct heap_extent *extent, size_t size)
+{
+	return !extents->crowded || extent->size < HEAP_EXTENT_LARGE ||
+	       size >= extent->size - extent->size / 8;
+}
+
 /**
  * heap_extent_carve() - take an extent of a size
  * @extents:	where from
  * @size:	bytes, a multiple of PAGE_SIZE
  * @align:	of its physical address; a power of two
  *
- * The one with the least to be zeroed; of those, out of the smallest.
+ * The one with the least to be zeroed; of those, out of the smallest. Where it is
+ * crowded, a large one serves only what fills seven eighths of it.
  *
  * Context: any; allocates without waiting.
  * Return: the extent, which is the caller's; or NULL.
@@ -158,7 +178,8 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 		size_t offset = ALIGN(extent->phys, align) - extent->phys;
 		size_t work;
 
-		if (offset > extent->size || size > extent->size - offset)
+		if (offset > extent->size || size > extent->size - offset ||
+		    !heap_extent_serves(extents, extent, size))
 			continue;
 		work = extent->zeroed < offset + size ?
 		       min(offset + size - extent->zeroed, size) : 0;

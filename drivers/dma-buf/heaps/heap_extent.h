@@ -7,7 +7,11 @@
 #define _HEAP_EXTENT_H
 
 #include <linux/list.h>
+#include <linux/sizes.h>
 #include <linux/types.h>
+
+/* What is not joined with others, nor cut for much less, where there is little room. */
+#define HEAP_EXTENT_LARGE	SZ_1M
 
 /**
  * struct heap_extent - contiguous memory that is in use, or kept for the next user;
@@ -18,6 +22,7 @@
  * @zeroed:	so many bytes from its beginning on are zero, in memory too, and no
  *		line of them is dirty
  * @since:	when it became free, in jiffies
+ * @origin:	which of those that became free it is, or is a part of
  * @checked:	nobody else holds a page of it
  */
 struct heap_extent {
@@ -26,12 +31,14 @@ struct heap_extent {
 	size_t size;
 	size_t zeroed;
 	unsigned long since;
+	unsigned int origin;
 	bool checked;
 };
 
 /**
  * struct heap_extents - free extents, in the order of their addresses
  * @list:	&struct heap_extent.node; those that touch are one if they can be
+ * @crowded:	large ones stay as they are, for buffers of about their size
  * @bytes:	of all of them
  * @zeroed:	bytes of them that are zero
  * @count:	how many
@@ -39,6 +46,7 @@ struct heap_extent {
  */
 struct heap_extents {
 	struct list_head list;
+	bool crowded;
 	size_t bytes;
 	size_t zeroed;
 	unsigned int count;

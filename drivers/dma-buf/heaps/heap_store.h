@@ -22,7 +22,8 @@ struct shrinker;
 
 /**
  * struct heap_store_ops - what a store asks the owner of its region for
- * @natural:	buffers of so many bytes or more begin at a multiple of their size
+ * @natural:	buffers of so many bytes or more begin where heap_store_alloc() says,
+ *		others at any page
  * @alloc:	takes memory of the region, at a multiple of @align if that is more than
  *		a page; 0, -ENOMEM, or -EINTR when a fatal signal arrived
  * @free:	gives it back; from the shrinker too, so it allocates nothing
@@ -47,6 +48,8 @@ struct heap_store_ops {
  * @owner:	whose memory it is
  * @size:	bytes of the region, 0 when that is not known
  * @lock:	protects everything below it
+ * @taken:	bytes of the region that are not free for others: in buffers, or here
+ * @freed:	counts what became free; it wraps
  * @kept:	free extents
  * @held:	extents that were freed, and somebody holds a page of; in no order
  * @held_bytes:	of all of those
@@ -67,6 +70,8 @@ struct heap_store {
 	void *owner;
 	u64 size;
 	spinlock_t lock; /* no other lock of ours is taken inside it */
+	u64 taken;
+	unsigned int freed;
 	struct heap_extents kept;
 	struct list_head held;
 	size_t held_bytes;

@@ -8,6 +8,7 @@
 
 #include <kunit/test.h>
 #include <linux/align.h>
+#include <linux/atomic.h>
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -19,7 +20,8 @@
 
 #include "../heap_store.h"
 
-#define PAGES	256
+#define PAGES	2048
+#define LARGE	(HEAP_EXTENT_LARGE / PAGE_SIZE)
 #define BASE	((phys_addr_t)SZ_16M)
 
 /**
@@ -31,6 +33,7 @@
  * @held:	pages that somebody holds
  * @twice:	a page was taken, given back or zeroed that could not be
  * @fails:	what zeroing says
+ * @lasts:	what is zeroed next, until somebody waits for it
  */
 struct region {
 	struct heap_store store;
@@ -40,6 +43,7 @@ struct region {
 	DECLARE_BITMAP(held, PAGES);
 	bool twice;
 	int fails;
+	unsigned int lasts;
 };
 
 static unsigned int first_page(phys_addr_t phys)
@@ -78,7 +82,11 @@ static void region_free(void *owner, phys_addr_t phys, size_t size)
 static int region_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
 {
 	struct region *r = owner;
+	unsigned int i;
 
+	if (xchg(&r->lasts, 0))
+		for (i = 0; i < 1000 && !READ_ONCE(r->store.waiters); i++)
+			usleep_range(50, 100);
 	guard(spinlock)(&r->lock);
 	if (r->fails)
 		return r->fails;
@@ -123,6 +131,7 @@ static void heap_store_test_exit(struct kunit *test)
 	bitmap_zero(r->held, PAGES);
 	heap_store_fini(&r->store);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
+	KUNIT_EXPECT_EQ(test, r->store.taken, 0);
 	KUNIT_EXPECT_FALSE(test, r->twice);
 }
 
@@ -462,6 +471,101 @@ static void heap_store_test_impossible(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 16 * PAGE_SIZE);
 }
 
+/* Where there is room, large ones are joined and cut too, and nothing is given back. */
+static void heap_store_test_room(struct kunit *test)
+{
+	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE), *large;
+	struct region *r = test->priv;
+
+	give(test, a);
+	give(test, b);
+	until_clean(test, 2 * LARGE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	a = take(test, LARGE / 4);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, (2 * LARGE - LARGE / 4) * PAGE_SIZE);
+	large = take(test, 2 * LARGE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, (2 * LARGE - LARGE / 4) * PAGE_SIZE);
+	give(test, a);
+	give(test, large);
+}
+
+/* A third of a region of PAGES is taken, and a quarter of it may be kept. */
+static struct heap_extent *crowd(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	r->store.size = PAGES * PAGE_SIZE;
+	return take(test, PAGES / 3 + 1);
+}
+
+/* Where there is little room, large ones stay as they are, and serve their like. */
+static void heap_store_test_crowded_serves(struct kunit *test)
+{
+	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE), *small;
+	struct heap_extent *wall = crowd(test);
+	struct region *r = test->priv;
+	phys_addr_t a_at = a->phys, b_at = b->phys;
+
+	KUNIT_EXPECT_EQ(test, a_at + LARGE * PAGE_SIZE, b_at);
+	give(test, a);
+	give(test, b);
+	until_clean(test, 2 * LARGE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
+	small = take(test, LARGE / 2);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
+	a = take(test, LARGE);
+	b = take(test, LARGE - LARGE / 8);
+	KUNIT_EXPECT_EQ(test, a->phys + b->phys, a_at + b_at);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, LARGE / 8 * PAGE_SIZE);
+	/* Small ones are joined and cut as ever. */
+	give(test, small);
+	until_clean(test, LARGE / 2 + LARGE / 8);
+	small = take(test, LARGE / 4);
+	KUNIT_EXPECT_EQ(test, r->store.hits, 3);
+	give(test, small);
+	give(test, a);
+	give(test, b);
+	give(test, wall);
+}
+
+/* Another large one begins where it would if nothing were kept. */
+static void heap_store_test_crowded_gives_back(struct kunit *test)
+{
+	struct heap_extent *large = take(test, LARGE + LARGE / 4);
+	struct heap_extent *wall = crowd(test);
+	struct region *r = test->priv;
+	phys_addr_t at = large->phys;
+
+	give(test, large);
+	until_clean(test, LARGE + LARGE / 4);
+	large = take(test, LARGE);
+	KUNIT_EXPECT_EQ(test, large->phys, at);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, 0);
+	KUNIT_EXPECT_EQ(test, r->store.hits, 0);
+	give(test, large);
+	give(test, wall);
+}
+
+/* What would serve is being zeroed: not for ever on a slow machine, so more than once. */
+static void heap_store_test_crowded_waits(struct kunit *test)
+{
+	struct heap_extent *large = take(test, LARGE), *wall = crowd(test);
+	struct region *r = test->priv;
+	unsigned int i;
+
+	for (i = 0; i < 100 && !r->store.hits; i++) {
+		WRITE_ONCE(r->lasts, 1);
+		give(test, large);
+		while (!READ_ONCE(r->store.away))
+			usleep_range(50, 100);
+		large = take(test, LARGE);
+		heap_store_empty(&r->store);
+	}
+	KUNIT_EXPECT_EQ(test, r->store.hits, 1);
+	give(test, large);
+	give(test, wall);
+}
+
 static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_keeps),
 	KUNIT_CASE(heap_store_test_joins),
@@ -477,6 +581,10 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_limit),
 	KUNIT_CASE(heap_store_test_shared),
 	KUNIT_CASE(heap_store_test_impossible),
+	KUNIT_CASE(heap_store_test_room),
+	KUNIT_CASE(heap_store_test_crowded_serves),
+	KUNIT_CASE(heap_store_test_crowded_gives_back),
+	KUNIT_CASE(heap_store_test_crowded_waits),
 	{}
 };
 

@@ -81,6 +81,13 @@ static void want(struct session *session, int count, size_t size)
 		session->size[session->count++] = pages(size);
 }
 
+/* So many units, between these; drawn after the count, by any compiler. */
+static void want_units(struct mix *mix, struct session *session, int count, size_t unit,
+		       unsigned int most)
+{
+	want(session, count, unit * between(mix, 1, most));
+}
+
 /* NV12, YUYV, or RAW10 as MIPI packs it; with statistics and parameters. */
 static void want_camera(struct mix *mix, struct session *session)
 {
@@ -90,7 +97,7 @@ static void want_camera(struct mix *mix, struct session *session)
 	const int count = between(mix, 4, 8);
 
 	want(session, count, sizes[pick(mix, 3)]);
-	want(session, count, KIB(4) * between(mix, 1, 16));
+	want_units(mix, session, count, KIB(4), 16);
 }
 
 /* Reference frames with their motion vectors, and what the stream comes in. */
@@ -100,8 +107,8 @@ static void want_decoder(struct mix *mix, struct session *session)
 	const size_t width = (f->width + 63) / 64 * 64, height = (f->height + 15) / 16 * 16;
 
 	want(session, between(mix, 4, 17), width * height * 3 / 2 + width * height / 16);
-	want(session, between(mix, 2, 4), KIB(256) * between(mix, 1, 8));
-	want(session, between(mix, 1, 8), KIB(4) * between(mix, 1, 16));
+	want_units(mix, session, between(mix, 2, 4), KIB(256), 8);
+	want_units(mix, session, between(mix, 1, 8), KIB(4), 16);
 }
 
 static void want_display(struct mix *mix, struct session *session)
@@ -113,7 +120,7 @@ static void want_display(struct mix *mix, struct session *session)
 
 static void want_parameters(struct mix *mix, struct session *session)
 {
-	want(session, between(mix, 1, 8), KIB(4) * between(mix, 1, 16));
+	want_units(mix, session, between(mix, 1, 8), KIB(4), 16);
 }
 
 static size_t total(const struct session *session)

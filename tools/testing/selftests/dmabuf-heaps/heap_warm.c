@@ -192,6 +192,46 @@ HEAP_VIEW_TEST(cut_and_joined)
 	expect_zero(_metadata, bufs[0], 4 * part, "of four buffers");
 }
 
+/*
+ * Where there is little room, what was a frame is the next frame of its size, and nothing
+ * else is put there.
+ */
+HEAP_VIEW_TEST(frames_of_a_crowded_region)
+{
+	const size_t page = self->heap.page, frame = MIB(1);
+	int crowd, small, frames[2], i;
+	__u64 hits;
+
+	if (warm_len(_metadata, &self->heap) < frame)
+		SKIP(return, "it keeps less than four frames");
+	kept_empty(_metadata, &self->heap);
+	crowd = heap_take(_metadata, &self->heap, self->heap.total / 2 / page * page);
+	for (i = 0; i < 2; i++)
+		frames[i] = heap_take(_metadata, &self->heap, frame);
+	for (i = 0; i < 2; i++) {
+		char *view = buf_view(_metadata, frames[i], frame);
+
+		memset(view, 0xff, frame);
+		ASSERT_EQ(0, munmap(view, frame));
+		ASSERT_EQ(0, close(frames[i]));
+	}
+	kept_clean(_metadata, &self->heap);
+	EXPECT_EQ(2 * frame, heap_kept(self->heap.name));
+	hits = kept_number(_metadata, &self->heap, "hits");
+	small = heap_take(_metadata, &self->heap, frame / 2);
+	EXPECT_EQ(2 * frame, heap_kept(self->heap.name));
+	for (i = 0; i < 2; i++) {
+		frames[i] = heap_take(_metadata, &self->heap, frame);
+		expect_zero(_metadata, frames[i], frame, "of a frame");
+	}
+	EXPECT_EQ(hits + 2, kept_number(_metadata, &self->heap, "hits"));
+	EXPECT_EQ(0, heap_kept(self->heap.name));
+	for (i = 0; i < 2; i++)
+		ASSERT_EQ(0, close(frames[i]));
+	ASSERT_EQ(0, close(small));
+	ASSERT_EQ(0, close(crowd));
+}
+
 #define MOST	64
 
 /* As many buffers of this length as there are. */
