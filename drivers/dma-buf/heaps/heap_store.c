@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * What was freed of a region is kept for a while, zeroed in the background
- * (heap_idle.c), and serves the next allocation: nothing is zeroed then, and for CMA
- * no page is moved. That is nearly all that an allocation costs.
+ * (heap_idle.c), and serves the next allocation (heap_take.c): nothing is zeroed
+ * then, and for CMA no page is moved. That is nearly all that an allocation costs.
  *
  * Free memory stays free:
  *  - An allocation never fails for what is kept. What is not zero yet is zeroed on
@@ -12,12 +12,6 @@
  *    ask, so no more than cache_size is kept, and for no longer than cache_age.
  *  - What somebody holds a page of is not kept but held, until he lets go; it would
  *    be worse to give that back.
- *
- * And it does not fall to pieces for what is kept: once more than a third of the region
- * is taken, what is kept of large buffers is for buffers of about their size only, and
- * before another large one is placed everything is given back, so that it gets the
- * place that it would have without us. As video pipelines come and go, a CMA area then
- * fails no more often than without a store (heap_bench_mix).
  *
  * Nobody sees old data: only what is all zero leaves heap_store_alloc(), and what
  * is known as zero was written to memory, so no line of it is dirty.
@@ -31,28 +25,19 @@
 
 #include <linux/align.h>
 #include <linux/cleanup.h>
-#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
-#include <linux/log2.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
-#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "heap_store.h"
 
-/* How often what is kept is emptied for one allocation, while others free and keep. */
-#define HEAP_STORE_TRIES	4
-/* What a smaller extent is cut from, where it costs as much. */
-#define HEAP_STORE_GRAIN	((size_t)SZ_64K)
 /* What a region is taken for whose size is not known. */
 #define HEAP_STORE_UNKNOWN	SZ_64M
-/* How long a buffer waits for the rest of its extent, which is being zeroed. */
-#define HEAP_STORE_MOMENT	msecs_to_jiffies(10)
 
 static int heap_store_cache_size = -1;
 module_param_named(cache_size, heap_store_cache_size, int, 0644);
@@ -84,7 +69,7 @@ u64 heap_store_kept(struct heap_store *store)
 }
 
 /* So many bytes were taken of the region, less than 0: given back; with the lock held. */
-static void heap_store_takes(struct heap_store *store, s64 size)
+void heap_store_takes(struct heap_store *store, s64 size)
 {
 	store->taken += size;
 	store->kept.crowded = 3 * store->taken > heap_store_size(store);
@@ -117,7 +102,7 @@ void heap_store_arrived(struct heap_store *store, size_t size)
  * thread of low priority may have no CPU. Nothing new is zeroed in the background
  * meanwhile.
  */
-static void heap_store_wait(struct heap_store *store, long most)
+void heap_store_wait(struct heap_store *store, long most)
 {
 	size_t away, before;
 
@@ -277,7 +262,7 @@ bool heap_store_look_at_held(struct heap_store *store)
 }
 
 /* As much as can be kept; others may be freeing all the time. */
-static bool heap_store_give_back_all(struct heap_store *store)
+bool heap_store_give_back_all(struct heap_store *store)
 {
 	unsigned int i;
 
@@ -310,219 +295,6 @@ bool heap_store_empty(struct heap_store *store)
 	return any || away;
 }
 EXPORT_SYMBOL_NS_GPL(heap_store_empty, "DMABUF_HEAP_LIB");
-
-/*
- * Out of what is kept, without a page that somebody holds, and counted in @count, of
- * @store; NULL: there is nothing.
- */
-static struct heap_extent *heap_store_take(struct heap_store *store, size_t size, size_t align,
-					   u64 *count)
-{
-	struct heap_extent *extent;
-
-	for (;;) {
-		scoped_guard(spinlock, &store->lock) {
-			extent = heap_extent_carve(&store->kept, size, align);
-			if (extent)
-				(*count)++;
-		}
-		if (!extent || extent->checked || !heap_store_in_use(store, extent))
-			return extent;
-		heap_store_hold(store, extent);
-		scoped_guard(spinlock, &store->lock)
-			(*count)--;
-	}
-}
-
-static bool heap_store_has_room(struct heap_store *store, size_t size)
-{
-	guard(spinlock)(&store->lock);
-
-	return store->kept.count < HEAP_STORE_MOST &&
-	       (u64)store->kept.bytes + store->away + size <= heap_store_limit(store);
-}
-
-/*
- * CMA moves and isolates pages by the block, so a page costs what HEAP_STORE_GRAIN
- * does: that much is taken, and kept, for this buffer and the next ones.
- */
-static bool heap_store_take_grain(struct heap_store *store)
-{
-	struct heap_extent *extent;
-	bool taken;
-
-	if (!store->shrinker || !heap_store_has_room(store, HEAP_STORE_GRAIN))
-		return false;
-	extent = kmalloc(store->kept.object, GFP_KERNEL);
-	if (!extent)
-		return false;
-	extent->size = HEAP_STORE_GRAIN;
-	extent->zeroed = 0;
-	extent->since = jiffies;
-	extent->checked = true;
-	scoped_guard(spinlock, &store->lock)
-		heap_store_leaves(store, HEAP_STORE_GRAIN);
-	taken = !store->ops->alloc(store->owner, HEAP_STORE_GRAIN, HEAP_STORE_GRAIN,
-				   &extent->phys);
-	scoped_guard(spinlock, &store->lock) {
-		if (taken) {
-			heap_store_takes(store, HEAP_STORE_GRAIN);
-			extent->origin = store->freed++;
-			heap_extent_insert(&store->kept, extent);
-		}
-		heap_store_arrives(store, HEAP_STORE_GRAIN);
-	}
-	if (taken)
-		heap_idle_freed(store);
-	else
-		kfree(extent);
-	return taken;
-}
-
-/*
- * From the region, emptying what is kept if need be: again, if others freed or kept
- * something meanwhile, but not for ever.
- */
-static int heap_store_take_fresh(struct heap_store *store, size_t size, size_t align,
-				 phys_addr_t *phys)
-{
-	unsigned int tries;
-	int ret = -ENOMEM;
-
-	for (tries = 0; tries < HEAP_STORE_TRIES && ret == -ENOMEM; tries++) {
-		bool any = heap_store_empty(store);
-
-		if (!tries && any && align > PAGE_SIZE)
-			ret = store->ops->alloc(store->owner, size, align, phys);
-		if (ret == -ENOMEM && (any || align > PAGE_SIZE))
-			ret = store->ops->alloc(store->owner, size, PAGE_SIZE, phys);
-		if (!any)
-			break;
-		if (fatal_signal_pending(current) && ret == -ENOMEM)
-			return -EINTR;
-	}
-	return ret;
-}
-
-static struct heap_extent *heap_store_fresh(struct heap_store *store, size_t size, size_t align)
-{
-	struct heap_extent *extent, *elsewhere;
-	int ret;
-
-	extent = kmalloc(store->kept.object, GFP_KERNEL);
-	if (!extent)
-		return ERR_PTR(-ENOMEM);
-	ret = store->ops->alloc(store->owner, size, align, &extent->phys);
-	if (ret == -ENOMEM && align > PAGE_SIZE) {
-		elsewhere = heap_store_take(store, size, PAGE_SIZE, &store->hits);
-		if (elsewhere) {
-			kfree(extent);
-			return elsewhere;
-		}
-	}
-	if (ret == -ENOMEM)
-		ret = heap_store_take_fresh(store, size, align, &extent->phys);
-	if (ret) {
-		kfree(extent);
-		return ERR_PTR(ret);
-	}
-	extent->size = size;
-	extent->zeroed = 0;
-	guard(spinlock)(&store->lock);
-	heap_store_takes(store, size);
-	store->misses++;
-	return extent;
-}
-
-/*
- * Where a buffer of this size begins, if there is such a place. More than that is of no
- * use to page tables, and holes in front of frames are what a region falls to pieces by.
- */
-static size_t heap_store_align(const struct heap_store *store, size_t size)
-{
-	if (size < store->ops->natural)
-		return PAGE_SIZE;
-	if (size >= SZ_4M)
-		return SZ_2M;
-	return min_t(size_t, PAGE_SIZE << get_order(size), is_power_of_2(size) ? SZ_2M : SZ_64K);
-}
-
-/*
- * Where there is little room: what would serve may be in the thread's hands just now; if
- * not, everything is given back, so that a buffer begins as low as it can.
- */
-static struct heap_extent *heap_store_take_late(struct heap_store *store, size_t size,
-						size_t align)
-{
-	struct heap_extent *extent = NULL;
-	bool away;
-
-	scoped_guard(spinlock, &store->lock) {
-		if (!store->kept.crowded)
-			return NULL;
-		away = store->away;
-	}
-	if (away) {
-		heap_store_wait(store, HEAP_STORE_MOMENT);
-		extent = heap_store_take(store, size, align, &store->hits);
-	}
-	if (!extent)
-		heap_store_give_back_all(store);
-	return extent;
-}
-
-/* There is none in what is kept, or not where it should begin. */
-static struct heap_extent *heap_store_miss(struct heap_store *store, size_t size, size_t align)
-{
-	struct heap_extent *extent = NULL;
-
-	if (store->size && size > store->size)
-		return ERR_PTR(-ENOMEM);
-	if (size >= HEAP_EXTENT_LARGE)
-		extent = heap_store_take_late(store, size, align);
-	else if (size < HEAP_STORE_GRAIN && heap_store_take_grain(store))
-		extent = heap_store_take(store, size, align, &store->misses);
-	return extent ?: heap_store_fresh(store, size, align);
-}
-
-/**
- * heap_store_alloc() - an extent of zeroes
- * @store:	where from
- * @size:	bytes, a multiple of PAGE_SIZE, not 0
- * @write_out:	the zeroes have to be in memory; heap_extent_is_clean() then
- *
- * From &heap_store_ops.natural on, it begins at a multiple of 2 MiB if it has 4 MiB or
- * more, of its size if that is a power of two, and else of 64 KiB, or of the next power
- * of two if that is less. A smaller one, and if there is no such place, at any page.
- *
- * Context: process context, may sleep; long for large sizes.
- * Return: the extent, the first member of a buffer whose other members are not
- * initialized, for heap_store_free(); or an error pointer: -ENOMEM; -EINTR when a
- * fatal signal arrived.
- */
-struct heap_extent *heap_store_alloc(struct heap_store *store, size_t size, bool write_out)
-{
-	size_t align = heap_store_align(store, size);
-	struct heap_extent *extent = heap_store_take(store, size, align, &store->hits);
-	size_t done;
-	int ret;
-
-	if (!extent)
-		extent = heap_store_miss(store, size, align);
-	if (IS_ERR(extent) || heap_extent_is_clean(extent) || !store->ops->zero)
-		return extent;
-
-	done = extent->zeroed;
-	ret = store->ops->zero(store->owner, extent->phys + done, size - done, write_out);
-	if (ret) {
-		heap_store_free(store, extent);
-		return ERR_PTR(ret);
-	}
-	if (write_out)
-		extent->zeroed = size;
-	return extent;
-}
-EXPORT_SYMBOL_NS_GPL(heap_store_alloc, "DMABUF_HEAP_LIB");
 
 /**
  * heap_store_init() - make a store that keeps nothing yet

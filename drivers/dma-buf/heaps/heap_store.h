@@ -97,15 +97,18 @@ bool heap_store_empty(struct heap_store *store);
 u64 heap_store_kept(struct heap_store *store);
 u64 heap_store_limit(const struct heap_store *store);
 
-/* Between heap_store.c and heap_idle.c; the first two with the lock held */
+/* Between heap_store.c, heap_take.c and heap_idle.c; the first three with the lock held */
+void heap_store_takes(struct heap_store *store, s64 size);
 void heap_store_leaves(struct heap_store *store, size_t size);
 void heap_store_arrives(struct heap_store *store, size_t size);
 void heap_store_arrived(struct heap_store *store, size_t size);
+void heap_store_wait(struct heap_store *store, long most);
 bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent);
 void heap_store_hold(struct heap_store *store, struct heap_extent *extent);
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent);
 bool heap_store_look_at_held(struct heap_store *store);
 size_t heap_store_give_back_some(struct heap_store *store, size_t want);
+bool heap_store_give_back_all(struct heap_store *store);
 int heap_idle_init(struct heap_store *store);
 void heap_idle_fini(struct heap_store *store);
 void heap_idle_freed(struct heap_store *store);
