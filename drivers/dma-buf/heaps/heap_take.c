@@ -170,12 +170,13 @@ static size_t heap_take_align(const struct heap_store *store, size_t size)
 }
 
 /*
- * Where there is little room: what would serve may be in the thread's hands just now,;
- * if not, everything is given back, so that the buffer begins as low as it can.
+ * Where there is little room: what would serve may be in the thread's hands just now, or
+ * begin where it should not; if not, everything is given back, so that the buffer begins
+ * as low as it can.
  */
-static struct heap_extent *heap_take_late(struct heap_store *store, size_t size, size_t align)
+static struct heap_extent *heap_take_late(struct heap_store *store, size_t size)
 {
-	struct heap_extent *extent = NULL;
+	struct heap_extent *extent;
 	bool away;
 
 	scoped_guard(spinlock, &store->lock) {
@@ -183,10 +184,9 @@ static struct heap_extent *heap_take_late(struct heap_store *store, size_t size,
 			return NULL;
 		away = store->away;
 	}
-	if (away) {
+	if (away)
 		heap_store_wait(store, HEAP_TAKE_MOMENT);
-		extent = heap_take_kept(store, size, align, &store->hits);
-	}
+	extent = heap_take_kept(store, size, PAGE_SIZE, &store->hits);
 	if (!extent)
 		heap_store_give_back_all(store);
 	return extent;
@@ -200,7 +200,7 @@ static struct heap_extent *heap_take_miss(struct heap_store *store, size_t size,
 	if (store->size && size > store->size)
 		return ERR_PTR(-ENOMEM);
 	if (size >= HEAP_EXTENT_LARGE)
-		extent = heap_take_late(store, size, align);
+		extent = heap_take_late(store, size);
 	else if (size < HEAP_TAKE_GRAIN && heap_take_grain(store))
 		extent = heap_take_kept(store, size, align, &store->misses);
 	return extent ?: heap_take_fresh(store, size, align);

@@ -546,6 +546,38 @@ static void heap_store_test_crowded_gives_back(struct kunit *test)
 	give(test, wall);
 }
 
+/* A large one that found no aligned place gets that place again. */
+static void heap_store_test_crowded_unaligned(struct kunit *test)
+{
+	struct heap_extent *first = take(test, 1), *halves[3], *rest, *large;
+	struct region *r = test->priv;
+	phys_addr_t at;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(halves); i++)
+		halves[i] = take(test, LARGE / 2);
+	r->store.size = PAGES * PAGE_SIZE;
+	rest = take(test, PAGES - 2 * LARGE);
+	KUNIT_EXPECT_EQ(test, halves[2]->phys, BASE + (LARGE + LARGE / 2) * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, rest->phys, BASE + 2 * LARGE * PAGE_SIZE);
+	/* From the second page to the last half there is room for one and a half. */
+	give(test, halves[0]);
+	give(test, halves[1]);
+	heap_store_empty(&r->store);
+	large = take(test, LARGE);
+	at = large->phys;
+	KUNIT_EXPECT_FALSE(test, IS_ALIGNED(at, LARGE * PAGE_SIZE));
+	give(test, large);
+	until_clean(test, LARGE);
+	large = take(test, LARGE);
+	KUNIT_EXPECT_EQ(test, large->phys, at);
+	KUNIT_EXPECT_EQ(test, r->store.hits, 1);
+	give(test, large);
+	give(test, first);
+	give(test, halves[2]);
+	give(test, rest);
+}
+
 /* What would serve is being zeroed: not for ever on a slow machine, so more than once. */
 static void heap_store_test_crowded_waits(struct kunit *test)
 {
@@ -584,6 +616,7 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_room),
 	KUNIT_CASE(heap_store_test_crowded_serves),
 	KUNIT_CASE(heap_store_test_crowded_gives_back),
+	KUNIT_CASE(heap_store_test_crowded_unaligned),
 	KUNIT_CASE(heap_store_test_crowded_waits),
 	{}
 };
