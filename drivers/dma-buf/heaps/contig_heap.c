@@ -5,7 +5,8 @@
  *
  * The areas are the kernel's default one and every `reusable`
  * `shared-dma-pool` node of the device tree. A buffer is one extent of its
- * area, zeroed, aligned so that large page table entries can map it if they fit.
+ * area, zeroed, and if it is large, aligned so that large page table entries can
+ * map it.
  *
  * Twins share their area, and what is kept of it. What a cached buffer leaves dirty
  * in the caches when it is freed cannot reach an uncached one: that is zeroed through

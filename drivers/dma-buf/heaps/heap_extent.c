@@ -8,9 +8,9 @@
  * (heap_extent.checked) stays alone: a page of it may be held by somebody, and
  * would hold its neighbours too.
  *
- * Where there is little room (heap_extents.crowded), a small buffer in the middle of
- * what was a large one keeps the next large one out; and frames that are joined, and
- * then cut, are not where they were. So large extents stay as they are there.
+ * Where it is crowded, a small buffer in the middle of what was a large one keeps the
+ * next large one out; and frames that are joined, and then cut, are not where they were.
+ * So large extents stay as they are there.
  *
  * There are few of them (HEAP_STORE_MOST), so they are looked through one by one.
  *
@@ -54,9 +54,8 @@ void heap_extent_remove(struct heap_extents *extents, struct heap_extent *extent
 	extents->count--;
 }
 
-static bool heap_extent_can_join(const struct heap_extents *extents,
-				 const struct heap_extent *first,
-				 const struct heap_extent *second)
+static bool heap_extent_can_join(const struct heap_extent *first,
+				 const struct heap_extent *second, bool crowded)
 {
 	if (first->phys + first->size != second->phys)
 		return false;
@@ -65,15 +64,14 @@ static bool heap_extent_can_join(const struct heap_extents *extents,
 	/* What is zero of both is in front then. */
 	if (!heap_extent_is_clean(first) && second->zeroed)
 		return false;
-	return !extents->crowded || first->origin == second->origin ||
-	       first->size + second->size < HEAP_EXTENT_LARGE;
+	return !crowded || first->size + second->size < HEAP_EXTENT_LARGE;
 }
 
 /* Makes one of two neighbours, if they can be. */
 static void heap_extent_join(struct heap_extents *extents, struct heap_extent *first,
-			     struct heap_extent *second)
+			     struct heap_extent *second, bool crowded)
 {
-	if (!heap_extent_can_join(extents, first, second))
+	if (!heap_extent_can_join(first, second, crowded))
 		return;
 	list_del(&second->node);
 	extents->count--;
@@ -86,7 +84,8 @@ static void heap_extent_join(struct heap_extents *extents, struct heap_extent *f
 }
 
 /* @extent may be another one's part after this. */
-void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent)
+void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent,
+			bool crowded)
 {
 	struct heap_extent *next;
 
@@ -95,9 +94,9 @@ void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent
 			break;
 	heap_extent_link(extents, extent, &next->node);
 	if (!list_is_last(&extent->node, &extents->list))
-		heap_extent_join(extents, extent, list_next_entry(extent, node));
+		heap_extent_join(extents, extent, list_next_entry(extent, node), crowded);
 	if (!list_is_first(&extent->node, &extents->list))
-		heap_extent_join(extents, list_prev_entry(extent, node), extent);
+		heap_extent_join(extents, list_prev_entry(extent, node), extent, crowded);
 }
 
 /* What is left of @extent from @offset on, for @size bytes; not linked yet. */
@@ -149,12 +148,10 @@ err_free_head:
 	return false;
 }
 
-/* Whether a buffer of @size bytes may be made of @extent. */
-static bool heap_extent_serves(const struct heap_extents *extents,
-			       const struct heap_extent *extent, size_t size)
+/* Whether a buffer of @size bytes may be made of a large extent where it is crowded. */
+static bool heap_extent_is_filled(const struct heap_extent *extent, size_t size)
 {
-	return !extents->crowded || extent->size < HEAP_EXTENT_LARGE ||
-	       size >= extent->size - extent->size / 8;
+	return size >= extent->size - extent->size / 8;
 }
 
 /**
@@ -162,14 +159,15 @@ static bool heap_extent_serves(const struct heap_extents *extents,
  * @extents:	where from
  * @size:	bytes, a multiple of PAGE_SIZE
  * @align:	of its physical address; a power of two
+ * @crowded:	a large one serves only what fills seven eighths of it
  *
- * The one with the least to be zeroed; of those, out of the smallest. Where it is
- * crowded, a large one serves only what fills seven eighths of it.
+ * The one with the least to be zeroed; of those, out of the smallest.
  *
  * Context: any; allocates without waiting.
  * Return: the extent, which is the caller's; or NULL.
  */
-struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size, size_t align)
+struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size, size_t align,
+				      bool crowded)
 {
 	size_t best_work = SIZE_MAX, best_offset = 0;
 	struct heap_extent *extent, *best = NULL;
@@ -178,8 +176,10 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 		size_t offset = ALIGN(extent->phys, align) - extent->phys;
 		size_t work;
 
-		if (offset > extent->size || size > extent->size - offset ||
-		    !heap_extent_serves(extents, extent, size))
+		if (offset > extent->size || size > extent->size - offset)
+			continue;
+		if (crowded && extent->size >= HEAP_EXTENT_LARGE &&
+		    !heap_extent_is_filled(extent, size))
 			continue;
 		work = extent->zeroed < offset + size ?
 		       min(offset + size - extent->zeroed, size) : 0;
@@ -195,22 +195,15 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 	return best;
 }
 
-/*
- * Takes one that nobody has looked at, or up to @most bytes of one that is not zero,
- * from where it is not: the rest can be taken by others meanwhile. NULL when there is
- * none.
- */
-struct heap_extent *heap_extent_unfinished(struct heap_extents *extents, size_t most)
+/* Takes one that nobody has looked at, or that is not all zero; NULL: there is none. */
+struct heap_extent *heap_extent_unfinished(struct heap_extents *extents)
 {
 	struct heap_extent *extent;
 
 	list_for_each_entry(extent, &extents->list, node) {
-		size_t part = min(extent->size - extent->zeroed, most);
-
-		if (extent->checked && !part)
+		if (extent->checked && heap_extent_is_clean(extent))
 			continue;
-		if (!extent->checked || !heap_extent_cut(extents, extent, extent->zeroed, part))
-			heap_extent_remove(extents, extent);
+		heap_extent_remove(extents, extent);
 		return extent;
 	}
 	return NULL;
@@ -225,15 +218,4 @@ struct heap_extent *heap_extent_oldest(struct heap_extents *extents)
 		if (!oldest || time_before(extent->since, oldest->since))
 			oldest = extent;
 	return oldest;
-}
-
-/* The last @size bytes are not @extent's any more; less than it has. */
-void heap_extent_trim(struct heap_extents *extents, struct heap_extent *extent, size_t size)
-{
-	extent->size -= size;
-	extents->bytes -= size;
-	if (extent->zeroed > extent->size) {
-		extents->zeroed -= extent->zeroed - extent->size;
-		extent->zeroed = extent->size;
-	}
 }

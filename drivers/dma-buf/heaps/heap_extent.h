@@ -10,7 +10,7 @@
 #include <linux/sizes.h>
 #include <linux/types.h>
 
-/* What is not joined with others, nor cut for much less, where there is little room. */
+/* What is not joined with others, nor cut for much less, where it is crowded. */
 #define HEAP_EXTENT_LARGE	SZ_1M
 
 /**
@@ -22,7 +22,6 @@
  * @zeroed:	so many bytes from its beginning on are zero, in memory too, and no
  *		line of them is dirty
  * @since:	when it became free, in jiffies
- * @origin:	which of those that became free it is, or is a part of
  * @checked:	nobody else holds a page of it
  */
 struct heap_extent {
@@ -31,14 +30,12 @@ struct heap_extent {
 	size_t size;
 	size_t zeroed;
 	unsigned long since;
-	unsigned int origin;
 	bool checked;
 };
 
 /**
  * struct heap_extents - free extents, in the order of their addresses
  * @list:	&struct heap_extent.node; those that touch are one if they can be
- * @crowded:	large ones stay as they are, for buffers of about their size
  * @bytes:	of all of them
  * @zeroed:	bytes of them that are zero
  * @count:	how many
@@ -46,7 +43,6 @@ struct heap_extent {
  */
 struct heap_extents {
 	struct list_head list;
-	bool crowded;
 	size_t bytes;
 	size_t zeroed;
 	unsigned int count;
@@ -59,11 +55,12 @@ static inline bool heap_extent_is_clean(const struct heap_extent *extent)
 }
 
 void heap_extent_init(struct heap_extents *extents, size_t object);
-void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent);
+void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent,
+			bool crowded);
 void heap_extent_remove(struct heap_extents *extents, struct heap_extent *extent);
-struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size, size_t align);
-struct heap_extent *heap_extent_unfinished(struct heap_extents *extents, size_t most);
+struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size, size_t align,
+				      bool crowded);
+struct heap_extent *heap_extent_unfinished(struct heap_extents *extents);
 struct heap_extent *heap_extent_oldest(struct heap_extents *extents);
-void heap_extent_trim(struct heap_extents *extents, struct heap_extent *extent, size_t size);
 
 #endif /* _HEAP_EXTENT_H */

@@ -28,7 +28,7 @@
 
 #include "heap_store.h"
 
-/* What is zeroed at once: who waits for it does not wait long. */
+/* What is zeroed before it looks whether somebody waits. */
 #define HEAP_IDLE_CHUNK		SZ_256K
 /* When that begins: programs often allocate again at once. */
 #define HEAP_IDLE_DELAY		msecs_to_jiffies(10)
@@ -61,44 +61,54 @@ void heap_idle_held(struct heap_store *store)
 	kthread_queue_delayed_work(heap_idle_thread, &store->age_work, HZ);
 }
 
-/* A part of what was freed; false when there is none, or somebody waits, or it fails. */
-static bool heap_idle_zero_chunk(struct heap_store *store)
+/* Until it is zero, or somebody waits; false when it cannot be zeroed. */
+static bool heap_idle_zero(struct heap_store *store, struct heap_extent *extent)
+{
+	while (!heap_extent_is_clean(extent) && !READ_ONCE(store->waiters)) {
+		size_t chunk = min_t(size_t, extent->size - extent->zeroed, HEAP_IDLE_CHUNK);
+
+		if (store->ops->zero(store->owner, extent->phys + extent->zeroed, chunk, true))
+			return false;
+		extent->zeroed += chunk;
+		cond_resched();
+	}
+	return true;
+}
+
+/* One of those that were freed; false when there is none, or somebody waits, or it fails. */
+static bool heap_idle_zero_one(struct heap_store *store)
 {
 	struct heap_extent *extent = NULL;
-	size_t size, chunk;
-	int ret = 0;
+	bool held, done;
+	size_t size;
 
 	scoped_guard(spinlock, &store->lock) {
 		if (!store->waiters)
-			extent = heap_extent_unfinished(&store->kept, HEAP_IDLE_CHUNK);
+			extent = heap_extent_unfinished(&store->kept);
 		if (!extent)
 			return false;
-		heap_store_leaves(store, extent->size);
+		size = extent->size;
+		store->zeroing = size;
+		heap_store_leaves(store, size);
 	}
-	size = extent->size;
-	if (heap_store_in_use(store, extent)) {
+	held = heap_store_in_use(store, extent);
+	if (held)
 		heap_store_hold(store, extent);
-		heap_store_arrived(store, size);
-		return true;
-	}
-	chunk = min_t(size_t, size - extent->zeroed, HEAP_IDLE_CHUNK);
-	if (chunk)
-		ret = store->ops->zero(store->owner, extent->phys + extent->zeroed, chunk, true);
-	if (!ret)
-		extent->zeroed += chunk;
-	scoped_guard(spinlock, &store->lock) {
-		heap_extent_insert(&store->kept, extent);
-		heap_store_arrives(store, size);
-	}
-	return !ret;
+	done = held || heap_idle_zero(store, extent);
+	guard(spinlock)(&store->lock);
+	if (!held)
+		heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
+	store->zeroing = 0;
+	heap_store_arrives(store, size);
+	return done;
 }
 
 static void heap_idle_zero_work(struct kthread_work *work)
 {
 	struct heap_store *store = container_of(work, struct heap_store, zero_work);
 
-	/* One part each time, so that other stores have their turn. */
-	if (heap_idle_zero_chunk(store))
+	/* One each time, so that other stores have their turn. */
+	if (heap_idle_zero_one(store))
 		kthread_queue_work(heap_idle_thread, &store->zero_work);
 	heap_idle_held(store);
 }
@@ -150,17 +160,17 @@ static unsigned long heap_idle_count(struct shrinker *shrinker, struct shrink_co
 
 static unsigned long heap_idle_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	size_t freed = 0, want = sc->nr_to_scan << PAGE_SHIFT;
+	unsigned long freed = 0;
 
-	while (freed < want) {
-		size_t one = heap_store_give_back_some(shrinker->private_data,
-						       want - freed);
+	/* Whole extents, for a part of one serves no buffer of its size. */
+	while (freed < sc->nr_to_scan) {
+		size_t one = heap_store_give_back_oldest(shrinker->private_data);
 
 		if (!one)
 			break;
-		freed += one;
+		freed += one >> PAGE_SHIFT;
 	}
-	return freed >> PAGE_SHIFT ?: SHRINK_STOP;
+	return freed ?: SHRINK_STOP;
 }
 
 /**

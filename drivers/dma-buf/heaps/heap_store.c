@@ -27,7 +27,6 @@
 #include <linux/cleanup.h>
 #include <linux/export.h>
 #include <linux/jiffies.h>
-#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -68,20 +67,27 @@ u64 heap_store_kept(struct heap_store *store)
 	return store->kept.bytes + store->away;
 }
 
-/* So many bytes were taken of the region, less than 0: given back; with the lock held. */
+/* Buffers have more than a third of the region; with the lock held, like the next ones. */
+bool heap_store_is_crowded(const struct heap_store *store)
+{
+	/* Less than 0 while something that is to be kept is on its way from the region. */
+	s64 used = store->taken - store->kept.bytes - store->away;
+
+	return 3 * used > (s64)heap_store_size(store);
+}
+
+/* So many bytes were taken of the region; less than 0: given back. */
 void heap_store_takes(struct heap_store *store, s64 size)
 {
 	store->taken += size;
-	store->kept.crowded = 3 * store->taken > heap_store_size(store);
 }
 
-/* An extent is on its way, with the lock held; until heap_store_arrived(). */
+/* An extent is on its way, until heap_store_arrives(). */
 void heap_store_leaves(struct heap_store *store, size_t size)
 {
 	store->away += size;
 }
 
-/* The same. */
 void heap_store_arrives(struct heap_store *store, size_t size)
 {
 	store->away -= size;
@@ -97,24 +103,35 @@ void heap_store_arrived(struct heap_store *store, size_t size)
 	heap_store_arrives(store, size);
 }
 
+/* The thread hands back what it zeroes, and begins nothing, until it is started again. */
+void heap_store_stop_thread(struct heap_store *store)
+{
+	guard(spinlock)(&store->lock);
+
+	store->waiters++;
+}
+
+void heap_store_start_thread(struct heap_store *store)
+{
+	scoped_guard(spinlock, &store->lock)
+		store->waiters--;
+	heap_idle_freed(store);
+}
+
 /*
- * Until as much has arrived as is away now, or a fatal signal; @most jiffies, for a
- * thread of low priority may have no CPU. Nothing new is zeroed in the background
- * meanwhile.
+ * With the thread stopped: until as much has arrived as is away now, or a fatal signal; a
+ * second at most, for a thread of low priority may have no CPU. False if nothing was away.
  */
-void heap_store_wait(struct heap_store *store, long most)
+static bool heap_store_wait(struct heap_store *store)
 {
 	size_t away, before;
 
 	scoped_guard(spinlock, &store->lock) {
-		store->waiters++;
 		away = store->away;
 		before = store->arrived;
 	}
-	wait_event_killable_timeout(store->wait, READ_ONCE(store->arrived) - before >= away, most);
-	scoped_guard(spinlock, &store->lock)
-		store->waiters--;
-	heap_idle_freed(store);
+	wait_event_killable_timeout(store->wait, READ_ONCE(store->arrived) - before >= away, HZ);
+	return away;
 }
 
 /* Looks once at what was freed; true when somebody holds a page of it. */
@@ -135,15 +152,6 @@ void heap_store_hold(struct heap_store *store, struct heap_extent *extent)
 	heap_idle_held(store);
 }
 
-/* To the region, with nobody in it. */
-static void heap_store_return(struct heap_store *store, phys_addr_t phys, size_t size)
-{
-	store->ops->free(store->owner, phys, size);
-	guard(spinlock)(&store->lock);
-	heap_store_takes(store, -(s64)size);
-	heap_store_arrives(store, size);
-}
-
 /* To the region, or, if somebody holds a page of it, to those that are held. */
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
 {
@@ -152,40 +160,31 @@ void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
 	if (heap_store_in_use(store, extent)) {
 		heap_store_hold(store, extent);
 		heap_store_arrived(store, size);
-	} else {
-		heap_store_return(store, extent->phys, size);
-		kfree(extent);
+		return;
 	}
+	store->ops->free(store->owner, extent->phys, size);
+	kfree(extent);
+	guard(spinlock)(&store->lock);
+	heap_store_takes(store, -(s64)size);
+	heap_store_arrives(store, size);
 }
 
-/*
- * Up to @want bytes of the oldest extent, from its end; more, if nobody has looked
- * at it yet. Returns how many that were, 0 when nothing is kept.
- */
-size_t heap_store_give_back_some(struct heap_store *store, size_t want)
+/* How many bytes that were, 0 when nothing is kept. */
+size_t heap_store_give_back_oldest(struct heap_store *store)
 {
 	struct heap_extent *extent;
-	phys_addr_t phys;
+	size_t size;
 
 	scoped_guard(spinlock, &store->lock) {
 		extent = heap_extent_oldest(&store->kept);
 		if (!extent)
 			return 0;
-		if (!extent->checked || extent->size <= want) {
-			want = extent->size;
-			heap_extent_remove(&store->kept, extent);
-		} else {
-			heap_extent_trim(&store->kept, extent, want);
-			phys = extent->phys + extent->size;
-			extent = NULL;
-		}
-		heap_store_leaves(store, want);
+		heap_extent_remove(&store->kept, extent);
+		size = extent->size;
+		heap_store_leaves(store, size);
 	}
-	if (extent)
-		heap_store_give_back(store, extent);
-	else
-		heap_store_return(store, phys, want);
-	return want;
+	heap_store_give_back(store, extent);
+	return size;
 }
 
 /* Keeps an extent, and gives back old ones for it; if it is too large, it leaves. */
@@ -194,24 +193,19 @@ static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent
 	const u64 limit = heap_store_limit(store);
 
 	for (;;) {
-		size_t over;
-
 		scoped_guard(spinlock, &store->lock) {
-			bool many = store->kept.count >= HEAP_STORE_MOST;
-			u64 bytes = (u64)store->kept.bytes + extent->size;
-
 			if (extent->size > limit) {
 				heap_store_leaves(store, extent->size);
 				return false;
 			}
-			if (!many && bytes <= limit) {
-				extent->origin = store->freed++;
-				heap_extent_insert(&store->kept, extent);
+			if (store->kept.count < HEAP_STORE_MOST &&
+			    (u64)store->kept.bytes + extent->size <= limit) {
+				heap_extent_insert(&store->kept, extent,
+						   heap_store_is_crowded(store));
 				return true;
 			}
-			over = many ? SIZE_MAX : bytes - limit;
 		}
-		heap_store_give_back_some(store, over);
+		heap_store_give_back_oldest(store);
 	}
 }
 
@@ -267,7 +261,7 @@ bool heap_store_give_back_all(struct heap_store *store)
 	unsigned int i;
 
 	for (i = 0; i < 2 * HEAP_STORE_MOST; i++)
-		if (!heap_store_give_back_some(store, SIZE_MAX))
+		if (!heap_store_give_back_oldest(store))
 			break;
 	return i;
 }
@@ -285,13 +279,12 @@ bool heap_store_empty(struct heap_store *store)
 {
 	bool any = heap_store_look_at_held(store), away;
 
+	heap_store_stop_thread(store);
 	any |= heap_store_give_back_all(store);
-	scoped_guard(spinlock, &store->lock)
-		away = store->away;
-	if (away) {
-		heap_store_wait(store, HZ);
+	away = heap_store_wait(store);
+	if (away)
 		heap_store_give_back_all(store);
-	}
+	heap_store_start_thread(store);
 	return any || away;
 }
 EXPORT_SYMBOL_NS_GPL(heap_store_empty, "DMABUF_HEAP_LIB");

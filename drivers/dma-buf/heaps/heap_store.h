@@ -49,14 +49,14 @@ struct heap_store_ops {
  * @size:	bytes of the region, 0 when that is not known
  * @lock:	protects everything below it
  * @taken:	bytes of the region that are not free for others: in buffers, or here
- * @freed:	counts what became free; it wraps
  * @kept:	free extents
  * @held:	extents that were freed, and somebody holds a page of; in no order
  * @held_bytes:	of all of those
  * @away:	bytes that are neither here nor there for a moment: being zeroed, given
  *		back, or taken to be kept
  * @arrived:	bytes that were and are no more; it wraps
- * @waiters:	how many wait for what is away
+ * @zeroing:	bytes of those that the thread has
+ * @waiters:	while there are any, the thread hands back what it has, and begins nothing
  * @wait:	where they wait
  * @hits:	buffers that were made of @kept
  * @misses:	those that were not
@@ -71,12 +71,12 @@ struct heap_store {
 	u64 size;
 	spinlock_t lock; /* no other lock of ours is taken inside it */
 	u64 taken;
-	unsigned int freed;
 	struct heap_extents kept;
 	struct list_head held;
 	size_t held_bytes;
 	size_t away;
 	size_t arrived;
+	size_t zeroing;
 	unsigned int waiters;
 	wait_queue_head_t wait;
 	u64 hits;
@@ -97,17 +97,19 @@ bool heap_store_empty(struct heap_store *store);
 u64 heap_store_kept(struct heap_store *store);
 u64 heap_store_limit(const struct heap_store *store);
 
-/* Between heap_store.c, heap_take.c and heap_idle.c; the first three with the lock held */
+/* Between heap_store.c, heap_take.c and heap_idle.c; the first four with the lock held */
+bool heap_store_is_crowded(const struct heap_store *store);
 void heap_store_takes(struct heap_store *store, s64 size);
 void heap_store_leaves(struct heap_store *store, size_t size);
 void heap_store_arrives(struct heap_store *store, size_t size);
 void heap_store_arrived(struct heap_store *store, size_t size);
-void heap_store_wait(struct heap_store *store, long most);
+void heap_store_stop_thread(struct heap_store *store);
+void heap_store_start_thread(struct heap_store *store);
 bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent);
 void heap_store_hold(struct heap_store *store, struct heap_extent *extent);
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent);
 bool heap_store_look_at_held(struct heap_store *store);
-size_t heap_store_give_back_some(struct heap_store *store, size_t want);
+size_t heap_store_give_back_oldest(struct heap_store *store);
 bool heap_store_give_back_all(struct heap_store *store);
 int heap_idle_init(struct heap_store *store);
 void heap_idle_fini(struct heap_store *store);

@@ -3,11 +3,11 @@
  * Where a store's next extent comes from: what is kept, and if nothing of that will
  * do, the region.
  *
- * A region does not fall to pieces for what is kept of it: once more than a third of
- * it is taken, what is kept of large buffers is for buffers of about their size only,
- * and before another large one is placed everything is given back, so that it gets the
- * place that it would have if nothing were kept. As video pipelines come and go, a CMA
- * area then fails about as often as without a store (heap_bench_mix).
+ * A region does not fall to pieces for what is kept of it: once buffers have more than a
+ * third of it, what is kept of large ones is for buffers of about their size only, and
+ * before another large one is placed everything is given back, so that it gets the place
+ * that it would have if nothing were kept. As video pipelines come and go, a CMA area
+ * then fails about as often as without a store (heap_bench_mix).
  *
  * Locks: heap_store.lock. The owner's functions are called without it.
  */
@@ -29,8 +29,8 @@
 #define HEAP_TAKE_TRIES		4
 /* What a smaller extent is cut from, where it costs as much. */
 #define HEAP_TAKE_GRAIN		((size_t)SZ_64K)
-/* How long a buffer waits for the rest of its extent, which is being zeroed. */
-#define HEAP_TAKE_MOMENT	msecs_to_jiffies(10)
+/* How long a buffer waits for an extent that is being zeroed. */
+#define HEAP_TAKE_MOMENT	msecs_to_jiffies(20)
 
 /*
  * Out of what is kept, without a page that somebody holds, and counted in @count, of
@@ -43,7 +43,8 @@ static struct heap_extent *heap_take_kept(struct heap_store *store, size_t size,
 
 	for (;;) {
 		scoped_guard(spinlock, &store->lock) {
-			extent = heap_extent_carve(&store->kept, size, align);
+			extent = heap_extent_carve(&store->kept, size, align,
+						   heap_store_is_crowded(store));
 			if (extent)
 				(*count)++;
 		}
@@ -88,8 +89,7 @@ static bool heap_take_grain(struct heap_store *store)
 	scoped_guard(spinlock, &store->lock) {
 		if (taken) {
 			heap_store_takes(store, HEAP_TAKE_GRAIN);
-			extent->origin = store->freed++;
-			heap_extent_insert(&store->kept, extent);
+			heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
 		}
 		heap_store_arrives(store, HEAP_TAKE_GRAIN);
 	}
@@ -158,7 +158,7 @@ static struct heap_extent *heap_take_fresh(struct heap_store *store, size_t size
 /*
  * Where a buffer of this size begins, if there is such a place. From 4 MiB on a large page
  * table entry is worth a hole in front of the buffer, and below that no more than 64 KiB
- * are, which arm64 can map at once too. A power of two makes none.
+ * are, which arm64 can map at once too. A power of two fits where its like was.
  */
 static size_t heap_take_align(const struct heap_store *store, size_t size)
 {
@@ -169,24 +169,18 @@ static size_t heap_take_align(const struct heap_store *store, size_t size)
 	return min_t(size_t, PAGE_SIZE << get_order(size), is_power_of_2(size) ? SZ_2M : SZ_64K);
 }
 
-/*
- * Where there is little room: what would serve may be in the thread's hands just now, or
- * begin where it should not; if not, everything is given back, so that the buffer begins
- * as low as it can.
- */
-static struct heap_extent *heap_take_late(struct heap_store *store, size_t size)
+/* With the thread stopped: until it has handed back what it has, or not for long. */
+static struct heap_extent *heap_take_zeroing(struct heap_store *store, size_t size, size_t align)
 {
-	struct heap_extent *extent;
-	bool away;
+	wait_event_killable_timeout(store->wait, !READ_ONCE(store->zeroing), HEAP_TAKE_MOMENT);
+	return heap_take_kept(store, size, align, &store->hits);
+}
 
-	scoped_guard(spinlock, &store->lock) {
-		if (!store->kept.crowded)
-			return NULL;
-		away = store->away;
-	}
-	if (away)
-		heap_store_wait(store, HEAP_TAKE_MOMENT);
-	extent = heap_take_kept(store, size, PAGE_SIZE, &store->hits);
+/* The next large buffer begins as low as it can; or where the last one did, at any page. */
+static struct heap_extent *heap_take_crowded(struct heap_store *store, size_t size)
+{
+	struct heap_extent *extent = heap_take_kept(store, size, PAGE_SIZE, &store->hits);
+
 	if (!extent)
 		heap_store_give_back_all(store);
 	return extent;
@@ -196,12 +190,23 @@ static struct heap_extent *heap_take_late(struct heap_store *store, size_t size)
 static struct heap_extent *heap_take_miss(struct heap_store *store, size_t size, size_t align)
 {
 	struct heap_extent *extent = NULL;
+	bool crowded, zeroing;
 
 	if (store->size && size > store->size)
 		return ERR_PTR(-ENOMEM);
-	if (size >= HEAP_EXTENT_LARGE)
-		extent = heap_take_late(store, size);
-	else if (size < HEAP_TAKE_GRAIN && heap_take_grain(store))
+	scoped_guard(spinlock, &store->lock) {
+		crowded = size >= HEAP_EXTENT_LARGE && heap_store_is_crowded(store);
+		zeroing = store->zeroing >= size || (store->zeroing && crowded);
+	}
+	if (zeroing) {
+		heap_store_stop_thread(store);
+		extent = heap_take_zeroing(store, size, align);
+	}
+	if (!extent && crowded)
+		extent = heap_take_crowded(store, size);
+	if (zeroing)
+		heap_store_start_thread(store);
+	if (!extent && size < HEAP_TAKE_GRAIN && heap_take_grain(store))
 		extent = heap_take_kept(store, size, align, &store->misses);
 	return extent ?: heap_take_fresh(store, size, align);
 }
@@ -214,7 +219,8 @@ static struct heap_extent *heap_take_miss(struct heap_store *store, size_t size,
  *
  * From &heap_store_ops.natural on, it begins at a multiple of 2 MiB if it has 4 MiB or
  * more, of its size if that is a power of two, and else of 64 KiB, or of the next power
- * of two if that is less. A smaller one, and if there is no such place, at any page.
+ * of two if that is less; at any page if it is smaller, if there is no such place, and
+ * if that saves zeroing all of it in a crowded region.
  *
  * Context: process context, may sleep; long for large sizes.
  * Return: the extent, the first member of a buffer whose other members are not

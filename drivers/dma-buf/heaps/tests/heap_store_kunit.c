@@ -12,6 +12,7 @@
 #include <linux/bitmap.h>
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/shrinker.h>
@@ -34,6 +35,7 @@
  * @twice:	a page was taken, given back or zeroed that could not be
  * @fails:	what zeroing says
  * @lasts:	what is zeroed next, until somebody waits for it
+ * @most:	bytes of the largest part that was zeroed at once
  */
 struct region {
 	struct heap_store store;
@@ -44,6 +46,7 @@ struct region {
 	bool twice;
 	int fails;
 	unsigned int lasts;
+	size_t most;
 };
 
 static unsigned int first_page(phys_addr_t phys)
@@ -84,8 +87,9 @@ static int region_zero(void *owner, phys_addr_t phys, size_t size, bool write_ou
 	struct region *r = owner;
 	unsigned int i;
 
+	WRITE_ONCE(r->most, max(READ_ONCE(r->most), size));
 	if (xchg(&r->lasts, 0))
-		for (i = 0; i < 1000 && !READ_ONCE(r->store.waiters); i++)
+		for (i = 0; i < 100000 && !READ_ONCE(r->store.waiters); i++)
 			usleep_range(50, 100);
 	guard(spinlock)(&r->lock);
 	if (r->fails)
@@ -254,7 +258,7 @@ static void heap_store_test_joins(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
 }
 
-/* More than the thread zeroes at once: the parts become one again. */
+/* More than the thread zeroes before it looks whether somebody waits. */
 static void heap_store_test_zeroes_by_parts(struct kunit *test)
 {
 	struct region *r = test->priv;
@@ -411,7 +415,7 @@ static void heap_store_test_many(struct kunit *test)
 		give(test, extents[i]);
 }
 
-/* A quarter of a region may be no whole pages; what is given back is. */
+/* A quarter of the region, in whole extents. */
 static void heap_store_test_limit(struct kunit *test)
 {
 	struct region *r = test->priv;
@@ -421,8 +425,8 @@ static void heap_store_test_limit(struct kunit *test)
 	give(test, a);
 	until_clean(test, 6);
 	give(test, b);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 8 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 8);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 6 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 6);
 	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
 
@@ -489,7 +493,22 @@ static void heap_store_test_room(struct kunit *test)
 	give(test, large);
 }
 
-/* A third of a region of PAGES is taken, and a quarter of it may be kept. */
+/* Only what buffers have makes a crowd. */
+static void heap_store_test_kept_is_no_crowd(struct kunit *test)
+{
+	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE), *wall;
+	struct region *r = test->priv;
+
+	r->store.size = PAGES * PAGE_SIZE;
+	wall = take(test, PAGES / 3 - LARGE / 2);
+	give(test, a);
+	give(test, b);
+	until_clean(test, 2 * LARGE);
+	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	give(test, wall);
+}
+
+/* A buffer has a third of a region of PAGES, of which a quarter may be kept. */
 static struct heap_extent *crowd(struct kunit *test)
 {
 	struct region *r = test->priv;
@@ -498,7 +517,7 @@ static struct heap_extent *crowd(struct kunit *test)
 	return take(test, PAGES / 3 + 1);
 }
 
-/* Where there is little room, large ones stay as they are, and serve their like. */
+/* Where it is crowded, large ones stay as they are, and serve their like. */
 static void heap_store_test_crowded_serves(struct kunit *test)
 {
 	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE), *small;
@@ -578,23 +597,45 @@ static void heap_store_test_crowded_unaligned(struct kunit *test)
 	give(test, rest);
 }
 
-/* What would serve is being zeroed: not for ever on a slow machine, so more than once. */
-static void heap_store_test_crowded_waits(struct kunit *test)
+/*
+ * What would serve a buffer is being zeroed: the thread hands back what it has of it. Who
+ * asks does not wait for ever, for a thread that has no CPU, so more than once.
+ */
+static void expect_waits(struct kunit *test, unsigned int had, unsigned int wanted)
 {
-	struct heap_extent *large = take(test, LARGE), *wall = crowd(test);
 	struct region *r = test->priv;
+	const u64 hits = r->store.hits;
+	struct heap_extent *extent;
+	size_t first;
 	unsigned int i;
 
-	for (i = 0; i < 100 && !r->store.hits; i++) {
+	for (i = 0; i < 100 && r->store.hits == hits; i++) {
+		extent = take(test, had);
+		WRITE_ONCE(r->most, 0);
 		WRITE_ONCE(r->lasts, 1);
-		give(test, large);
-		while (!READ_ONCE(r->store.away))
+		give(test, extent);
+		while (READ_ONCE(r->lasts))
 			usleep_range(50, 100);
-		large = take(test, LARGE);
+		first = READ_ONCE(r->most);
+		give(test, take(test, wanted));
 		heap_store_empty(&r->store);
 	}
-	KUNIT_EXPECT_EQ(test, r->store.hits, 1);
-	give(test, large);
+	KUNIT_EXPECT_EQ(test, r->store.hits, hits + 1);
+	if (wanted == had)
+		KUNIT_EXPECT_GT(test, READ_ONCE(r->most), first);
+}
+
+static void heap_store_test_waits(struct kunit *test)
+{
+	expect_waits(test, LARGE, LARGE);
+	expect_waits(test, LARGE, 1);
+}
+
+static void heap_store_test_crowded_waits(struct kunit *test)
+{
+	struct heap_extent *wall = crowd(test);
+
+	expect_waits(test, LARGE, LARGE);
 	give(test, wall);
 }
 
@@ -613,7 +654,9 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_limit),
 	KUNIT_CASE(heap_store_test_shared),
 	KUNIT_CASE(heap_store_test_impossible),
+	KUNIT_CASE(heap_store_test_waits),
 	KUNIT_CASE(heap_store_test_room),
+	KUNIT_CASE(heap_store_test_kept_is_no_crowd),
 	KUNIT_CASE(heap_store_test_crowded_serves),
 	KUNIT_CASE(heap_store_test_crowded_gives_back),
 	KUNIT_CASE(heap_store_test_crowded_unaligned),

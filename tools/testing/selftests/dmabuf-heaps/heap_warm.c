@@ -193,19 +193,22 @@ HEAP_VIEW_TEST(cut_and_joined)
 }
 
 /*
- * Where there is little room, what was a frame is the next frame of its size, and nothing
- * else is put there.
+ * Once buffers have a third of the region, what was a frame is the next frame of its size,
+ * and nothing else is put there.
  */
 HEAP_VIEW_TEST(frames_of_a_crowded_region)
 {
 	const size_t page = self->heap.page, frame = MIB(1);
+	const size_t len = warm_len(_metadata, &self->heap);
+	/* Of what the heap takes for the region: its size may be unknown. */
+	const size_t third = kept_number(_metadata, &self->heap, "limit") / 3 * 4;
 	int crowd, small, frames[2], i;
 	__u64 hits;
 
-	if (warm_len(_metadata, &self->heap) < frame)
-		SKIP(return, "it keeps less than four frames");
+	if (len < frame || self->heap.total < third + 6 * frame)
+		SKIP(return, "it has no room for two frames more");
 	kept_empty(_metadata, &self->heap);
-	crowd = heap_take(_metadata, &self->heap, self->heap.total / 2 / page * page);
+	crowd = heap_take(_metadata, &self->heap, third / page * page + 4 * page);
 	for (i = 0; i < 2; i++)
 		frames[i] = heap_take(_metadata, &self->heap, frame);
 	for (i = 0; i < 2; i++) {
