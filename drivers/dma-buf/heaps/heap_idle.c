@@ -88,7 +88,7 @@ static bool heap_idle_zero_one(struct heap_store *store)
 		if (!extent)
 			return false;
 		size = extent->size;
-		store->zeroing = size;
+		WRITE_ONCE(store->zeroing, size);
 		heap_store_leaves(store, size);
 	}
 	held = heap_store_in_use(store, extent);
@@ -98,7 +98,7 @@ static bool heap_idle_zero_one(struct heap_store *store)
 	guard(spinlock)(&store->lock);
 	if (!held)
 		heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
-	store->zeroing = 0;
+	WRITE_ONCE(store->zeroing, 0);
 	heap_store_arrives(store, size);
 	return done;
 }

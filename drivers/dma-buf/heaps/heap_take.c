@@ -186,25 +186,30 @@ static struct heap_extent *heap_take_crowded(struct heap_store *store, size_t si
 	return extent;
 }
 
+static bool heap_take_is_crowded(struct heap_store *store)
+{
+	guard(spinlock)(&store->lock);
+
+	return heap_store_is_crowded(store);
+}
+
 /* There is none in what is kept, or not where it should begin. */
 static struct heap_extent *heap_take_miss(struct heap_store *store, size_t size, size_t align)
 {
+	bool crowded = size >= HEAP_EXTENT_LARGE && heap_take_is_crowded(store), waits;
+	size_t zeroing = READ_ONCE(store->zeroing);
 	struct heap_extent *extent = NULL;
-	bool crowded, zeroing;
 
 	if (store->size && size > store->size)
 		return ERR_PTR(-ENOMEM);
-	scoped_guard(spinlock, &store->lock) {
-		crowded = size >= HEAP_EXTENT_LARGE && heap_store_is_crowded(store);
-		zeroing = store->zeroing >= size || (store->zeroing && crowded);
-	}
-	if (zeroing) {
+	waits = zeroing >= size || (zeroing && crowded);
+	if (waits) {
 		heap_store_stop_thread(store);
 		extent = heap_take_zeroing(store, size, align);
 	}
 	if (!extent && crowded)
 		extent = heap_take_crowded(store, size);
-	if (zeroing)
+	if (waits)
 		heap_store_start_thread(store);
 	if (!extent && size < HEAP_TAKE_GRAIN && heap_take_grain(store))
 		extent = heap_take_kept(store, size, align, &store->misses);
