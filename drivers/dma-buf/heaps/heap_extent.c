@@ -219,3 +219,14 @@ struct heap_extent *heap_extent_oldest(struct heap_extents *extents)
 			oldest = extent;
 	return oldest;
 }
+
+/* The last @size bytes are not @extent's any more; less than it has. */
+void heap_extent_trim(struct heap_extents *extents, struct heap_extent *extent, size_t size)
+{
+	extent->size -= size;
+	extents->bytes -= size;
+	if (extent->zeroed > extent->size) {
+		extents->zeroed -= extent->zeroed - extent->size;
+		extent->zeroed = extent->size;
+	}
+}

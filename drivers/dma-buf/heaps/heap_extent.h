@@ -62,5 +62,6 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 				      bool crowded);
 struct heap_extent *heap_extent_unfinished(struct heap_extents *extents);
 struct heap_extent *heap_extent_oldest(struct heap_extents *extents);
+void heap_extent_trim(struct heap_extents *extents, struct heap_extent *extent, size_t size);
 
 #endif /* _HEAP_EXTENT_H */

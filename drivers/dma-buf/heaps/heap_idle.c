@@ -30,6 +30,8 @@
 
 /* What is zeroed before it looks whether somebody waits. */
 #define HEAP_IDLE_CHUNK		SZ_256K
+/* And before other stores have their turn. */
+#define HEAP_IDLE_TURN		SZ_4M
 /* When that begins: programs often allocate again at once. */
 #define HEAP_IDLE_DELAY		msecs_to_jiffies(10)
 
@@ -61,11 +63,13 @@ void heap_idle_held(struct heap_store *store)
 	kthread_queue_delayed_work(heap_idle_thread, &store->age_work, HZ);
 }
 
-/* Until it is zero, or somebody waits; false when it cannot be zeroed. */
+/* For one turn, or until it is zero, or somebody waits; false when it cannot be zeroed. */
 static bool heap_idle_zero(struct heap_store *store, struct heap_extent *extent)
 {
-	while (!heap_extent_is_clean(extent) && !READ_ONCE(store->waiters)) {
-		size_t chunk = min_t(size_t, extent->size - extent->zeroed, HEAP_IDLE_CHUNK);
+	const size_t end = min_t(u64, (u64)extent->zeroed + HEAP_IDLE_TURN, extent->size);
+
+	while (extent->zeroed < end && !READ_ONCE(store->waiters)) {
+		size_t chunk = min_t(size_t, end - extent->zeroed, HEAP_IDLE_CHUNK);
 
 		if (store->ops->zero(store->owner, extent->phys + extent->zeroed, chunk, true))
 			return false;
@@ -107,7 +111,6 @@ static void heap_idle_zero_work(struct kthread_work *work)
 {
 	struct heap_store *store = container_of(work, struct heap_store, zero_work);
 
-	/* One each time, so that other stores have their turn. */
 	if (heap_idle_zero_one(store))
 		kthread_queue_work(heap_idle_thread, &store->zero_work);
 	heap_idle_held(store);
@@ -155,22 +158,25 @@ static void heap_idle_age_work(struct kthread_work *work)
 
 static unsigned long heap_idle_count(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	return heap_store_kept(shrinker->private_data) >> PAGE_SHIFT ?: SHRINK_EMPTY;
+	struct heap_store *store = shrinker->private_data;
+
+	/* What the thread has is not to be had now. */
+	return READ_ONCE(store->kept.bytes) >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
 static unsigned long heap_idle_scan(struct shrinker *shrinker, struct shrink_control *sc)
 {
-	unsigned long freed = 0;
+	size_t freed = 0, want = sc->nr_to_scan << PAGE_SHIFT;
 
-	/* Whole extents, for a part of one serves no buffer of its size. */
-	while (freed < sc->nr_to_scan) {
-		size_t one = heap_store_give_back_oldest(shrinker->private_data);
+	while (freed < want) {
+		size_t one = heap_store_give_back_some(shrinker->private_data,
+						       want - freed);
 
 		if (!one)
 			break;
-		freed += one >> PAGE_SHIFT;
+		freed += one;
 	}
-	return freed ?: SHRINK_STOP;
+	return freed >> PAGE_SHIFT ?: SHRINK_STOP;
 }
 
 /**

@@ -113,8 +113,11 @@ void heap_store_stop_thread(struct heap_store *store)
 
 void heap_store_start_thread(struct heap_store *store)
 {
-	scoped_guard(spinlock, &store->lock)
+	scoped_guard(spinlock, &store->lock) {
 		store->waiters--;
+		if (!store->kept.count)
+			return;
+	}
 	heap_idle_freed(store);
 }
 
@@ -152,6 +155,15 @@ void heap_store_hold(struct heap_store *store, struct heap_extent *extent)
 	heap_idle_held(store);
 }
 
+/* To the region, with nobody in it. */
+static void heap_store_return(struct heap_store *store, phys_addr_t phys, size_t size)
+{
+	store->ops->free(store->owner, phys, size);
+	guard(spinlock)(&store->lock);
+	heap_store_takes(store, -(s64)size);
+	heap_store_arrives(store, size);
+}
+
 /* To the region, or, if somebody holds a page of it, to those that are held. */
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
 {
@@ -160,52 +172,77 @@ void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
 	if (heap_store_in_use(store, extent)) {
 		heap_store_hold(store, extent);
 		heap_store_arrived(store, size);
-		return;
+	} else {
+		heap_store_return(store, extent->phys, size);
+		kfree(extent);
 	}
-	store->ops->free(store->owner, extent->phys, size);
-	kfree(extent);
-	guard(spinlock)(&store->lock);
-	heap_store_takes(store, -(s64)size);
-	heap_store_arrives(store, size);
 }
 
-/* How many bytes that were, 0 when nothing is kept. */
-size_t heap_store_give_back_oldest(struct heap_store *store)
+/* Of a frame where it is crowded: what is left would serve nobody. */
+static bool heap_store_gives_whole(const struct heap_store *store,
+				   const struct heap_extent *extent)
+{
+	return !extent->checked ||
+	       (extent->size >= HEAP_EXTENT_LARGE && heap_store_is_crowded(store));
+}
+
+/*
+ * Up to @want bytes of the oldest extent, from its end, or more, if that must be given
+ * back whole. Returns how many that were, 0 when nothing is kept.
+ */
+size_t heap_store_give_back_some(struct heap_store *store, size_t want)
 {
 	struct heap_extent *extent;
-	size_t size;
+	phys_addr_t phys;
 
 	scoped_guard(spinlock, &store->lock) {
 		extent = heap_extent_oldest(&store->kept);
 		if (!extent)
 			return 0;
-		heap_extent_remove(&store->kept, extent);
-		size = extent->size;
-		heap_store_leaves(store, size);
+		if (extent->size <= want || heap_store_gives_whole(store, extent)) {
+			want = extent->size;
+			heap_extent_remove(&store->kept, extent);
+		} else {
+			heap_extent_trim(&store->kept, extent, want);
+			phys = extent->phys + extent->size;
+			extent = NULL;
+		}
+		heap_store_leaves(store, want);
 	}
-	heap_store_give_back(store, extent);
-	return size;
+	if (extent)
+		heap_store_give_back(store, extent);
+	else
+		heap_store_return(store, phys, want);
+	return want;
 }
 
-/* Keeps an extent, and gives back old ones for it; if it is too large, it leaves. */
+/*
+ * Keeps an extent, and gives back old ones for it; if there is no room then, it leaves.
+ * What the thread has will be kept again.
+ */
 static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent)
 {
 	const u64 limit = heap_store_limit(store);
 
 	for (;;) {
+		size_t over;
+
 		scoped_guard(spinlock, &store->lock) {
-			if (extent->size > limit) {
-				heap_store_leaves(store, extent->size);
-				return false;
-			}
-			if (store->kept.count < HEAP_STORE_MOST &&
-			    (u64)store->kept.bytes + extent->size <= limit) {
+			bool many = store->kept.count >= HEAP_STORE_MOST;
+			u64 bytes = (u64)store->kept.bytes + store->zeroing + extent->size;
+
+			if (!many && bytes <= limit) {
 				heap_extent_insert(&store->kept, extent,
 						   heap_store_is_crowded(store));
 				return true;
 			}
+			if (extent->size > limit || !store->kept.count) {
+				heap_store_leaves(store, extent->size);
+				return false;
+			}
+			over = many ? SIZE_MAX : bytes - limit;
 		}
-		heap_store_give_back_oldest(store);
+		heap_store_give_back_some(store, over);
 	}
 }
 
@@ -261,7 +298,7 @@ bool heap_store_give_back_all(struct heap_store *store)
 	unsigned int i;
 
 	for (i = 0; i < 2 * HEAP_STORE_MOST; i++)
-		if (!heap_store_give_back_oldest(store))
+		if (!heap_store_give_back_some(store, SIZE_MAX))
 			break;
 	return i;
 }

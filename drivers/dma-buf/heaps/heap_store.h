@@ -109,7 +109,7 @@ bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent);
 void heap_store_hold(struct heap_store *store, struct heap_extent *extent);
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent);
 bool heap_store_look_at_held(struct heap_store *store);
-size_t heap_store_give_back_oldest(struct heap_store *store);
+size_t heap_store_give_back_some(struct heap_store *store, size_t want);
 bool heap_store_give_back_all(struct heap_store *store);
 int heap_idle_init(struct heap_store *store);
 void heap_idle_fini(struct heap_store *store);

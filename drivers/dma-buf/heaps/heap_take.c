@@ -101,24 +101,22 @@ static bool heap_take_grain(struct heap_store *store)
 }
 
 /*
- * From the region, emptying what is kept if need be: again, if others freed or kept
- * something meanwhile, but not for ever.
+ * From the region, with what is kept given back: once in any case, for others may have
+ * given it back just now, and again, if there was anything, but not for ever.
  */
 static int heap_take_emptied(struct heap_store *store, size_t size, size_t align,
 			     phys_addr_t *phys)
 {
 	unsigned int tries;
 	int ret = -ENOMEM;
+	bool any = true;
 
-	for (tries = 0; tries < HEAP_TAKE_TRIES && ret == -ENOMEM; tries++) {
-		bool any = heap_store_empty(store);
-
-		if (!tries && any && align > PAGE_SIZE)
+	for (tries = 0; tries < HEAP_TAKE_TRIES && any && ret == -ENOMEM; tries++) {
+		any = heap_store_empty(store);
+		if (!tries && align > PAGE_SIZE)
 			ret = store->ops->alloc(store->owner, size, align, phys);
-		if (ret == -ENOMEM && (any || align > PAGE_SIZE))
+		if (ret == -ENOMEM)
 			ret = store->ops->alloc(store->owner, size, PAGE_SIZE, phys);
-		if (!any)
-			break;
 		if (fatal_signal_pending(current) && ret == -ENOMEM)
 			return -EINTR;
 	}
@@ -169,23 +167,6 @@ static size_t heap_take_align(const struct heap_store *store, size_t size)
 	return min_t(size_t, PAGE_SIZE << get_order(size), is_power_of_2(size) ? SZ_2M : SZ_64K);
 }
 
-/* With the thread stopped: until it has handed back what it has, or not for long. */
-static struct heap_extent *heap_take_zeroing(struct heap_store *store, size_t size, size_t align)
-{
-	wait_event_killable_timeout(store->wait, !READ_ONCE(store->zeroing), HEAP_TAKE_MOMENT);
-	return heap_take_kept(store, size, align, &store->hits);
-}
-
-/* The next large buffer begins as low as it can; or where the last one did, at any page. */
-static struct heap_extent *heap_take_crowded(struct heap_store *store, size_t size)
-{
-	struct heap_extent *extent = heap_take_kept(store, size, PAGE_SIZE, &store->hits);
-
-	if (!extent)
-		heap_store_give_back_all(store);
-	return extent;
-}
-
 static bool heap_take_is_crowded(struct heap_store *store)
 {
 	guard(spinlock)(&store->lock);
@@ -193,25 +174,39 @@ static bool heap_take_is_crowded(struct heap_store *store)
 	return heap_store_is_crowded(store);
 }
 
+/*
+ * What would serve a large buffer may be in the thread's hands. Where it is crowded, an
+ * unaligned place is better than to zero another one; if there is none, everything is
+ * given back, so that the buffer begins as low as it can.
+ */
+static struct heap_extent *heap_take_large(struct heap_store *store, size_t size, size_t align)
+{
+	bool crowded = heap_take_is_crowded(store);
+	struct heap_extent *extent;
+
+	heap_store_stop_thread(store);
+	if (crowded || READ_ONCE(store->zeroing) >= size)
+		wait_event_killable_timeout(store->wait, !READ_ONCE(store->zeroing),
+					    HEAP_TAKE_MOMENT);
+	extent = heap_take_kept(store, size, align, &store->hits);
+	if (!extent && crowded)
+		extent = heap_take_kept(store, size, PAGE_SIZE, &store->hits);
+	if (!extent && crowded)
+		heap_store_give_back_all(store);
+	heap_store_start_thread(store);
+	return extent;
+}
+
 /* There is none in what is kept, or not where it should begin. */
 static struct heap_extent *heap_take_miss(struct heap_store *store, size_t size, size_t align)
 {
-	bool crowded = size >= HEAP_EXTENT_LARGE && heap_take_is_crowded(store), waits;
-	size_t zeroing = READ_ONCE(store->zeroing);
 	struct heap_extent *extent = NULL;
 
 	if (store->size && size > store->size)
 		return ERR_PTR(-ENOMEM);
-	waits = zeroing >= size || (zeroing && crowded);
-	if (waits) {
-		heap_store_stop_thread(store);
-		extent = heap_take_zeroing(store, size, align);
-	}
-	if (!extent && crowded)
-		extent = heap_take_crowded(store, size);
-	if (waits)
-		heap_store_start_thread(store);
-	if (!extent && size < HEAP_TAKE_GRAIN && heap_take_grain(store))
+	if (size >= HEAP_EXTENT_LARGE)
+		extent = heap_take_large(store, size, align);
+	else if (size < HEAP_TAKE_GRAIN && heap_take_grain(store))
 		extent = heap_take_kept(store, size, align, &store->misses);
 	return extent ?: heap_take_fresh(store, size, align);
 }

@@ -214,10 +214,12 @@ static void heap_store_test_keeps(struct kunit *test)
 	struct heap_extent *extent = take(test, 16);
 	phys_addr_t phys = extent->phys;
 
+	stop_thread(r, true);
 	give(test, extent);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 16);
 	extent = take(test, 16);
 	KUNIT_EXPECT_EQ(test, extent->phys, phys);
+	stop_thread(r, false);
 	give(test, extent);
 	until_clean(test, 16);
 	extent = take(test, 16);
@@ -264,9 +266,11 @@ static void heap_store_test_zeroes_by_parts(struct kunit *test)
 	struct region *r = test->priv;
 	struct heap_extent *extent = take(test, PAGES);
 
+	r->most = 0;
 	give(test, extent);
 	until_clean(test, PAGES);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
+	KUNIT_EXPECT_LE(test, r->most, SZ_256K);
 	give(test, take(test, PAGES));
 }
 
@@ -415,7 +419,7 @@ static void heap_store_test_many(struct kunit *test)
 		give(test, extents[i]);
 }
 
-/* A quarter of the region, in whole extents. */
+/* A quarter of a region may be no whole pages; what is given back is. */
 static void heap_store_test_limit(struct kunit *test)
 {
 	struct region *r = test->priv;
@@ -425,8 +429,8 @@ static void heap_store_test_limit(struct kunit *test)
 	give(test, a);
 	until_clean(test, 6);
 	give(test, b);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 6 * PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 6);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 8 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 8);
 	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
 
@@ -597,6 +601,19 @@ static void heap_store_test_crowded_unaligned(struct kunit *test)
 	give(test, rest);
 }
 
+/* The thread has it, and does not go on before somebody waits for it. */
+static void give_to_thread(struct kunit *test, struct heap_extent *extent)
+{
+	struct region *r = test->priv;
+	unsigned int i;
+
+	WRITE_ONCE(r->lasts, 1);
+	give(test, extent);
+	for (i = 0; i < 100000 && READ_ONCE(r->lasts); i++)
+		usleep_range(50, 100);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(r->lasts), 0);
+}
+
 /*
  * What would serve a buffer is being zeroed: the thread hands back what it has of it. Who
  * asks does not wait for ever, for a thread that has no CPU, so more than once.
@@ -605,30 +622,40 @@ static void expect_waits(struct kunit *test, unsigned int had, unsigned int want
 {
 	struct region *r = test->priv;
 	const u64 hits = r->store.hits;
-	struct heap_extent *extent;
-	size_t first;
+	size_t first = 0;
 	unsigned int i;
 
 	for (i = 0; i < 100 && r->store.hits == hits; i++) {
-		extent = take(test, had);
+		struct heap_extent *extent = take(test, had);
+
 		WRITE_ONCE(r->most, 0);
-		WRITE_ONCE(r->lasts, 1);
-		give(test, extent);
-		while (READ_ONCE(r->lasts))
-			usleep_range(50, 100);
+		give_to_thread(test, extent);
 		first = READ_ONCE(r->most);
 		give(test, take(test, wanted));
 		heap_store_empty(&r->store);
 	}
 	KUNIT_EXPECT_EQ(test, r->store.hits, hits + 1);
-	if (wanted == had)
-		KUNIT_EXPECT_GT(test, READ_ONCE(r->most), first);
+	/* The rest was zeroed on the spot. */
+	KUNIT_EXPECT_GT(test, READ_ONCE(r->most), first);
 }
 
 static void heap_store_test_waits(struct kunit *test)
 {
 	expect_waits(test, LARGE, LARGE);
-	expect_waits(test, LARGE, 1);
+	expect_waits(test, 2 * LARGE, LARGE);
+}
+
+/* The thread has as much as may be kept. */
+static void heap_store_test_limit_of_two(struct kunit *test)
+{
+	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE);
+	struct region *r = test->priv;
+
+	r->store.size = 5 * LARGE * PAGE_SIZE;
+	give_to_thread(test, a);
+	give(test, b);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, LARGE * PAGE_SIZE);
+	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
 
 static void heap_store_test_crowded_waits(struct kunit *test)
@@ -636,6 +663,46 @@ static void heap_store_test_crowded_waits(struct kunit *test)
 	struct heap_extent *wall = crowd(test);
 
 	expect_waits(test, LARGE, LARGE);
+	give(test, wall);
+}
+
+/* What the thread has is given back as well, for one that is larger. */
+static void heap_store_test_crowded_waits_for_all(struct kunit *test)
+{
+	struct heap_extent *first = take(test, LARGE), *second = take(test, LARGE), *wall, *large;
+	struct region *r = test->priv;
+	bool lowest = false;
+	unsigned int i;
+
+	wall = crowd(test);
+	give(test, second);
+	heap_store_empty(&r->store);
+	for (i = 0; i < 100 && !lowest; i++) {
+		give_to_thread(test, first);
+		large = take(test, 2 * LARGE);
+		lowest = large->phys == BASE;
+		give(test, large);
+		heap_store_empty(&r->store);
+		first = take(test, LARGE);
+		KUNIT_EXPECT_EQ(test, first->phys, BASE);
+	}
+	KUNIT_EXPECT_TRUE(test, lowest);
+	give(test, first);
+	give(test, wall);
+}
+
+/* A frame goes back whole, for a part of it serves nobody. */
+static void heap_store_test_crowded_limit(struct kunit *test)
+{
+	struct heap_extent *a = take(test, LARGE), *b = take(test, LARGE + LARGE / 4);
+	struct heap_extent *wall = crowd(test);
+	struct region *r = test->priv;
+
+	give(test, a);
+	until_clean(test, LARGE);
+	give(test, b);
+	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away,
+			(LARGE + LARGE / 4) * PAGE_SIZE);
 	give(test, wall);
 }
 
@@ -655,12 +722,15 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_shared),
 	KUNIT_CASE(heap_store_test_impossible),
 	KUNIT_CASE(heap_store_test_waits),
+	KUNIT_CASE(heap_store_test_limit_of_two),
 	KUNIT_CASE(heap_store_test_room),
 	KUNIT_CASE(heap_store_test_kept_is_no_crowd),
 	KUNIT_CASE(heap_store_test_crowded_serves),
 	KUNIT_CASE(heap_store_test_crowded_gives_back),
 	KUNIT_CASE(heap_store_test_crowded_unaligned),
 	KUNIT_CASE(heap_store_test_crowded_waits),
+	KUNIT_CASE(heap_store_test_crowded_waits_for_all),
+	KUNIT_CASE(heap_store_test_crowded_limit),
 	{}
 };
 
