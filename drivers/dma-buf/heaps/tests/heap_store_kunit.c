@@ -136,6 +136,9 @@ static void heap_store_test_exit(struct kunit *test)
 	heap_store_fini(&r->store);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 	KUNIT_EXPECT_EQ(test, r->store.taken, 0);
+	KUNIT_EXPECT_EQ(test, r->store.away, 0);
+	KUNIT_EXPECT_EQ(test, r->store.zeroing, 0);
+	KUNIT_EXPECT_EQ(test, r->store.waiters, 0);
 	KUNIT_EXPECT_FALSE(test, r->twice);
 }
 
