@@ -76,12 +76,6 @@ bool heap_store_is_crowded(const struct heap_store *store)
 	return 3 * used > (s64)heap_store_size(store);
 }
 
-/* So many bytes were taken of the region; less than 0: given back. */
-void heap_store_takes(struct heap_store *store, s64 size)
-{
-	store->taken += size;
-}
-
 /* An extent is on its way, until heap_store_arrives(). */
 void heap_store_leaves(struct heap_store *store, size_t size)
 {
@@ -96,7 +90,7 @@ void heap_store_arrives(struct heap_store *store, size_t size)
 		wake_up_all(&store->wait);
 }
 
-void heap_store_arrived(struct heap_store *store, size_t size)
+static void heap_store_arrived(struct heap_store *store, size_t size)
 {
 	guard(spinlock)(&store->lock);
 
@@ -160,7 +154,7 @@ static void heap_store_return(struct heap_store *store, phys_addr_t phys, size_t
 {
 	store->ops->free(store->owner, phys, size);
 	guard(spinlock)(&store->lock);
-	heap_store_takes(store, -(s64)size);
+	store->taken -= size;
 	heap_store_arrives(store, size);
 }
 

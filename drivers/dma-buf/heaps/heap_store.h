@@ -97,12 +97,10 @@ bool heap_store_empty(struct heap_store *store);
 u64 heap_store_kept(struct heap_store *store);
 u64 heap_store_limit(const struct heap_store *store);
 
-/* Between heap_store.c, heap_take.c and heap_idle.c; the first four with the lock held */
+/* Between heap_store.c, heap_take.c and heap_idle.c; the first three with the lock held */
 bool heap_store_is_crowded(const struct heap_store *store);
-void heap_store_takes(struct heap_store *store, s64 size);
 void heap_store_leaves(struct heap_store *store, size_t size);
 void heap_store_arrives(struct heap_store *store, size_t size);
-void heap_store_arrived(struct heap_store *store, size_t size);
 void heap_store_stop_thread(struct heap_store *store);
 void heap_store_start_thread(struct heap_store *store);
 bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent);

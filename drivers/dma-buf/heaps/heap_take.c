@@ -88,7 +88,7 @@ static bool heap_take_grain(struct heap_store *store)
 				   &extent->phys);
 	scoped_guard(spinlock, &store->lock) {
 		if (taken) {
-			heap_store_takes(store, HEAP_TAKE_GRAIN);
+			store->taken += HEAP_TAKE_GRAIN;
 			heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
 		}
 		heap_store_arrives(store, HEAP_TAKE_GRAIN);
@@ -148,7 +148,7 @@ static struct heap_extent *heap_take_fresh(struct heap_store *store, size_t size
 	extent->size = size;
 	extent->zeroed = 0;
 	guard(spinlock)(&store->lock);
-	heap_store_takes(store, size);
+	store->taken += size;
 	store->misses++;
 	return extent;
 }
