@@ -5,7 +5,8 @@
  * gives it back when others need it.
  *
  * One thread serves all stores: memory is not faster for two. Every extent that it
- * works on is away (heap_store.away), and it begins nothing while somebody waits.
+ * works on is away or looked at, so it can be waited for, and it begins to zero nothing
+ * while somebody waits.
  *
  * Locks: heap_store.lock, and heap_idle_lock when a store comes or goes.
  */

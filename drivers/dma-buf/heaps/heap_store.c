@@ -76,6 +76,14 @@ bool heap_store_is_crowded(const struct heap_store *store)
 	return 3 * used > (s64)heap_store_size(store);
 }
 
+/* To who waits for it. */
+static void heap_store_tell(struct heap_store *store, size_t size)
+{
+	store->arrived += size;
+	if (store->waiters)
+		wake_up_all(&store->wait);
+}
+
 /* An extent is on its way, until heap_store_arrives(). */
 void heap_store_leaves(struct heap_store *store, size_t size)
 {
@@ -85,9 +93,7 @@ void heap_store_leaves(struct heap_store *store, size_t size)
 void heap_store_arrives(struct heap_store *store, size_t size)
 {
 	store->away -= size;
-	store->arrived += size;
-	if (store->waiters)
-		wake_up_all(&store->wait);
+	heap_store_tell(store, size);
 }
 
 static void heap_store_arrived(struct heap_store *store, size_t size)
@@ -116,15 +122,16 @@ void heap_store_start_thread(struct heap_store *store)
 }
 
 /*
- * With the thread stopped: until as much has arrived as is away now, or a fatal signal; a
- * second at most, for a thread of low priority may have no CPU. False if nothing was away.
+ * With the thread stopped: until as much has arrived as is away or looked at now, or a
+ * fatal signal; a second at most, for a thread of low priority may have no CPU. False if
+ * that was nothing.
  */
 static bool heap_store_wait(struct heap_store *store)
 {
 	size_t away, before;
 
 	scoped_guard(spinlock, &store->lock) {
-		away = store->away;
+		away = store->away + store->looking;
 		before = store->arrived;
 	}
 	wait_event_killable_timeout(store->wait, READ_ONCE(store->arrived) - before >= away, HZ);
@@ -211,10 +218,10 @@ size_t heap_store_give_back_some(struct heap_store *store, size_t want)
 }
 
 /*
- * Keeps an extent, and gives back old ones for it; if there is no room then, it leaves.
- * What the thread has will be kept again.
+ * Keeps an extent, @away bytes of which are away, and gives back old ones for it; if there
+ * is no room then, it leaves. What the thread has will be kept again.
  */
-static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent)
+static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent, size_t away)
 {
 	const u64 limit = heap_store_limit(store);
 
@@ -228,10 +235,11 @@ static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent
 			if (!many && bytes <= limit) {
 				heap_extent_insert(&store->kept, extent,
 						   heap_store_is_crowded(store));
+				heap_store_arrives(store, away);
 				return true;
 			}
 			if (extent->size > limit || !store->kept.count) {
-				heap_store_leaves(store, extent->size);
+				heap_store_leaves(store, extent->size - away);
 				return false;
 			}
 			over = many ? SIZE_MAX : bytes - limit;
@@ -252,37 +260,48 @@ void heap_store_free(struct heap_store *store, struct heap_extent *extent)
 	extent->zeroed = 0;
 	extent->checked = false;
 	extent->since = jiffies;
-	if (heap_store_keep(store, extent))
+	if (heap_store_keep(store, extent, 0))
 		heap_idle_freed(store);
 	else
 		heap_store_give_back(store, extent);
 }
 EXPORT_SYMBOL_NS_GPL(heap_store_free, "DMABUF_HEAP_LIB");
 
-/* What nobody holds any more is kept, or goes back; whether there was anything. */
+/* Again; true when nobody holds it any more: it is kept then, or goes back. */
+static bool heap_store_look_at(struct heap_store *store, struct heap_extent *extent)
+{
+	const size_t size = extent->size;
+	bool held = heap_store_in_use(store, extent);
+
+	scoped_guard(spinlock, &store->lock) {
+		store->looking -= size;
+		if (held) {
+			list_add(&extent->node, &store->held);
+			heap_store_tell(store, size);
+		} else {
+			store->held_bytes -= size;
+			heap_store_leaves(store, size);
+		}
+	}
+	if (!held && !heap_store_keep(store, extent, size))
+		heap_store_give_back(store, extent);
+	return !held;
+}
+
+/* Whether there was anything that nobody holds any more, or may be: others look at it. */
 bool heap_store_look_at_held(struct heap_store *store)
 {
 	struct heap_extent *extent, *next;
 	LIST_HEAD(held);
-	bool any = false;
+	bool any;
 
 	scoped_guard(spinlock, &store->lock) {
+		any = store->looking;
 		list_splice_init(&store->held, &held);
-		heap_store_leaves(store, store->held_bytes);
-		store->held_bytes = 0;
+		store->looking = store->held_bytes;
 	}
-	list_for_each_entry_safe(extent, next, &held, node) {
-		size_t size = extent->size;
-
-		if (heap_store_in_use(store, extent)) {
-			heap_store_hold(store, extent);
-		} else {
-			any = true;
-			if (!heap_store_keep(store, extent))
-				heap_store_give_back(store, extent);
-		}
-		heap_store_arrived(store, size);
-	}
+	list_for_each_entry_safe(extent, next, &held, node)
+		any |= heap_store_look_at(store, extent);
 	return any;
 }
 
@@ -301,22 +320,25 @@ bool heap_store_give_back_all(struct heap_store *store)
  * heap_store_empty() - give everything back to the region
  * @store:	what keeps it
  *
- * What others give back or zero at this moment is waited for.
+ * What others give back, zero or look at just then is waited for.
  *
  * Context: process context, may sleep.
  * Return: whether there was anything.
  */
 bool heap_store_empty(struct heap_store *store)
 {
-	bool any = heap_store_look_at_held(store), away;
+	bool any = heap_store_look_at_held(store);
 
 	heap_store_stop_thread(store);
 	any |= heap_store_give_back_all(store);
-	away = heap_store_wait(store);
-	if (away)
-		heap_store_give_back_all(store);
+	if (heap_store_wait(store)) {
+		heap_store_look_at_held(store);
+		any = true;
+	}
+	/* Also what others kept just before it was counted what to wait for. */
+	any |= heap_store_give_back_all(store);
 	heap_store_start_thread(store);
-	return any || away;
+	return any;
 }
 EXPORT_SYMBOL_NS_GPL(heap_store_empty, "DMABUF_HEAP_LIB");
 

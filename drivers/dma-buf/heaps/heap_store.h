@@ -51,10 +51,11 @@ struct heap_store_ops {
  * @taken:	bytes of the region that are not free for others: in buffers, or here
  * @kept:	free extents
  * @held:	extents that were freed, and somebody holds a page of; in no order
- * @held_bytes:	of all of those
+ * @held_bytes:	of all of those, and of @looking
+ * @looking:	bytes of those that are not in @held while somebody looks at them again
  * @away:	bytes that are neither here nor there for a moment: being zeroed, given
  *		back, or taken to be kept
- * @arrived:	bytes that were and are no more; it wraps
+ * @arrived:	bytes that were away or looked at, and are no more; it wraps
  * @zeroing:	bytes of those that the thread has
  * @waiters:	while there are any, the thread hands back what it has, and begins nothing
  * @wait:	where they wait
@@ -74,6 +75,7 @@ struct heap_store {
 	struct heap_extents kept;
 	struct list_head held;
 	size_t held_bytes;
+	size_t looking;
 	size_t away;
 	size_t arrived;
 	size_t zeroing;

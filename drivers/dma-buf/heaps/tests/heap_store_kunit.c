@@ -36,6 +36,9 @@
  * @fails:	what zeroing says
  * @lasts:	what is zeroed next, until somebody waits for it
  * @most:	bytes of the largest part that was zeroed at once
+ * @looks:	who looks next whether somebody holds a page does so until somebody waits for
+ *		it; not protected, like the next one
+ * @kept:	bytes of what was kept when somebody looked last
  */
 struct region {
 	struct heap_store store;
@@ -47,6 +50,8 @@ struct region {
 	int fails;
 	unsigned int lasts;
 	size_t most;
+	unsigned int looks;
+	u64 kept;
 };
 
 static unsigned int first_page(phys_addr_t phys)
@@ -82,15 +87,21 @@ static void region_free(void *owner, phys_addr_t phys, size_t size)
 	bitmap_clear(r->taken, at, nr);
 }
 
+static void until_waiter(struct region *r)
+{
+	unsigned int i;
+
+	for (i = 0; i < 100000 && !READ_ONCE(r->store.waiters); i++)
+		usleep_range(50, 100);
+}
+
 static int region_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
 {
 	struct region *r = owner;
-	unsigned int i;
 
 	WRITE_ONCE(r->most, max(READ_ONCE(r->most), size));
 	if (xchg(&r->lasts, 0))
-		for (i = 0; i < 100000 && !READ_ONCE(r->store.waiters); i++)
-			usleep_range(50, 100);
+		until_waiter(r);
 	guard(spinlock)(&r->lock);
 	if (r->fails)
 		return r->fails;
@@ -104,6 +115,10 @@ static bool region_in_use(void *owner, phys_addr_t phys, size_t size)
 {
 	struct region *r = owner;
 
+	scoped_guard(spinlock, &r->store.lock)
+		r->kept = r->store.kept.bytes + r->store.away;
+	if (xchg(&r->looks, 0))
+		until_waiter(r);
 	guard(spinlock)(&r->lock);
 	return find_next_bit(r->held, first_page(phys + size), first_page(phys)) <
 	       first_page(phys + size);
@@ -137,6 +152,8 @@ static void heap_store_test_exit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 	KUNIT_EXPECT_EQ(test, r->store.taken, 0);
 	KUNIT_EXPECT_EQ(test, r->store.away, 0);
+	KUNIT_EXPECT_EQ(test, r->store.looking, 0);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
 	KUNIT_EXPECT_EQ(test, r->store.zeroing, 0);
 	KUNIT_EXPECT_EQ(test, r->store.waiters, 0);
 	KUNIT_EXPECT_FALSE(test, r->twice);
@@ -388,6 +405,56 @@ static void heap_store_test_held(struct kunit *test)
 	heap_store_empty(&r->store);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
+}
+
+/* Until the thread looks at what is held, which is all there is, and lasts till it is let go. */
+static void take_what_is_looked_at(struct kunit *test)
+{
+	struct region *r = test->priv;
+	unsigned int i;
+
+	WRITE_ONCE(r->looks, 1);
+	for (i = 0; i < 1000 && READ_ONCE(r->looks); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, r->looks, 0);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGES * PAGE_SIZE);
+	clear_bit(5, r->held);
+	give(test, take(test, 16));
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
+}
+
+static void hold_all(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = take(test, PAGES);
+
+	set_bit(5, r->held);
+	give(test, extent);
+	heap_store_empty(&r->store);
+}
+
+/* What somebody looks at again is held until nobody holds it, and then it is kept. */
+static void heap_store_test_looks_at_held(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	hold_all(test);
+	r->kept = 1;
+	heap_store_empty(&r->store);
+	KUNIT_EXPECT_EQ(test, r->kept, 0);
+	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGES * PAGE_SIZE);
+	take_what_is_looked_at(test);
+}
+
+/* Or goes back, when there is too much of it. */
+static void heap_store_test_looks_at_too_much(struct kunit *test)
+{
+	struct region *r = test->priv;
+
+	hold_all(test);
+	r->store.size = PAGES * PAGE_SIZE;
+	take_what_is_looked_at(test);
+	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
 
 /* It is the caller's to know, and nothing is lost. */
@@ -719,6 +786,8 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_zero_behind),
 	KUNIT_CASE(heap_store_test_empties),
 	KUNIT_CASE(heap_store_test_held),
+	KUNIT_CASE(heap_store_test_looks_at_held),
+	KUNIT_CASE(heap_store_test_looks_at_too_much),
 	KUNIT_CASE(heap_store_test_zeroing_fails),
 	KUNIT_CASE(heap_store_test_many),
 	KUNIT_CASE(heap_store_test_limit),

@@ -108,7 +108,7 @@ HEAP_VIEW_TEST(import_outlives_fd)
 	ASSERT_EQ(0, munmap(view, len));
 	ASSERT_EQ(0, close(buf));
 	expect_device_sees(_metadata, dev, len, 11);
-	ASSERT_NE(0, heap_missing(&self->heap));
+	ASSERT_NE(0, heap_taken(_metadata, &self->heap));
 	ASSERT_EQ(0, close(dev));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }

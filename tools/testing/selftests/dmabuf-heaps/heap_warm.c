@@ -449,7 +449,7 @@ HEAP_VIEW_TEST(held_is_not_kept)
 		kept_empty(_metadata, &self->heap);
 		EXPECT_EQ(len, kept_number(_metadata, &self->heap, "held"));
 		EXPECT_EQ(0, heap_kept(self->heap.name));
-		EXPECT_EQ(len, heap_missing(&self->heap));
+		EXPECT_EQ(len, heap_taken(_metadata, &self->heap));
 
 		ASSERT_EQ(0, close(holder));
 		EXPECT_EQ(0, heap_missing(&self->heap));
