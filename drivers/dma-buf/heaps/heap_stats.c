@@ -21,6 +21,7 @@
 #include <linux/debugfs.h>
 #include <linux/export.h>
 #include <linux/mutex.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
 
@@ -72,9 +73,14 @@ HEAP_STATS_CACHE(limit, heap_store_limit(store));
 HEAP_STATS_CACHE(hits, store->hits);
 HEAP_STATS_CACHE(misses, store->misses);
 
+/* The thread may be without a CPU; others may be freeing all the time. */
 static int heap_stats_set_empty(void *data, u64 value)
 {
-	heap_store_empty(data);
+	int i;
+
+	for (i = 0; i < 60 && heap_store_empty(data); i++)
+		if (fatal_signal_pending(current))
+			return -EINTR;
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(heap_stats_empty_fops, NULL, heap_stats_set_empty, "%llu\n");

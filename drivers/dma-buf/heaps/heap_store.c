@@ -30,6 +30,7 @@
 #include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/moduleparam.h>
+#include <linux/sched.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -373,7 +374,9 @@ EXPORT_SYMBOL_NS_GPL(heap_store_init, "DMABUF_HEAP_LIB");
  */
 void heap_store_fini(struct heap_store *store)
 {
-	heap_store_empty(store);
+	/* The thread may have been without a CPU. */
+	while (heap_store_empty(store))
+		cond_resched();
 	heap_idle_fini(store);
 }
 EXPORT_SYMBOL_NS_GPL(heap_store_fini, "DMABUF_HEAP_LIB");

@@ -15,6 +15,7 @@
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/sched.h>
 #include <linux/shrinker.h>
 #include <linux/sizes.h>
 #include <linux/spinlock.h>
@@ -91,7 +92,7 @@ static void until_waiter(struct region *r)
 {
 	unsigned int i;
 
-	for (i = 0; i < 100000 && !READ_ONCE(r->store.waiters); i++)
+	for (i = 0; i < 1000000 && !READ_ONCE(r->store.waiters); i++)
 		usleep_range(50, 100);
 }
 
@@ -146,8 +147,12 @@ static int heap_store_test_init(struct kunit *test)
 static void heap_store_test_exit(struct kunit *test)
 {
 	struct region *r = test->priv;
+	unsigned int i;
 
 	bitmap_zero(r->held, PAGES);
+	for (i = 0; i < 100 && heap_store_empty(&r->store); i++)
+		cond_resched();
+	KUNIT_EXPECT_LT(test, i, 100);
 	heap_store_fini(&r->store);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 	KUNIT_EXPECT_EQ(test, r->store.taken, 0);
@@ -182,43 +187,35 @@ static void give(struct kunit *test, struct heap_extent *extent)
 	heap_store_free(&r->store, extent);
 }
 
-/* Until the thread has zeroed so many pages of what is kept. */
+/* One round may end before the thread has a CPU. */
+static void empty(struct region *r)
+{
+	while (heap_store_empty(&r->store))
+		cond_resched();
+}
+
+static unsigned int pages_kept(struct region *r)
+{
+	guard(spinlock)(&r->store.lock);
+	return (r->store.kept.bytes + r->store.away) >> PAGE_SHIFT;
+}
+
+/* How much of what is kept is zero; none while the thread has any. */
+static unsigned int pages_clean(struct region *r)
+{
+	guard(spinlock)(&r->store.lock);
+	return r->store.away ? 0 : r->store.kept.zeroed >> PAGE_SHIFT;
+}
+
+/* Until the thread has zeroed so many pages of what is kept, which is all. */
 static void until_clean(struct kunit *test, unsigned int pages)
 {
 	struct region *r = test->priv;
 	unsigned int i;
 
-	for (i = 0; i < 1000 && READ_ONCE(r->store.kept.zeroed) != pages * PAGE_SIZE; i++)
+	for (i = 0; i < 5000 && pages_clean(r) != pages; i++)
 		msleep(20);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(r->store.kept.zeroed), pages * PAGE_SIZE);
-}
-
-/* Until the thread has looked at all of it. */
-static void until_checked(struct kunit *test)
-{
-	struct region *r = test->priv;
-	struct heap_extent *extent;
-	unsigned int i, left = 1;
-
-	for (i = 0; i < 1000 && left; i++) {
-		msleep(20);
-		left = 0;
-		guard(spinlock)(&r->store.lock);
-		list_for_each_entry(extent, &r->store.kept.list, node)
-			left += !extent->checked;
-		left += !!r->store.away;
-	}
-	KUNIT_EXPECT_EQ(test, left, 0);
-}
-
-/* Looked at, and not zeroed: the thread fails to, until @r->fails is 0 again. */
-static void give_unzeroed(struct kunit *test, struct heap_extent *extent)
-{
-	struct region *r = test->priv;
-
-	r->fails = -ENOMEM;
-	give(test, extent);
-	until_checked(test);
+	KUNIT_EXPECT_EQ(test, pages_clean(r), pages);
 }
 
 /* It begins nothing while somebody waits for what is away. */
@@ -226,6 +223,35 @@ static void stop_thread(struct region *r, bool stop)
 {
 	guard(spinlock)(&r->store.lock);
 	r->store.waiters += stop ? 1 : -1;
+}
+
+/* Whether the thread has looked at all of it; it is stopped then. */
+static bool is_checked(struct region *r)
+{
+	struct heap_extent *extent;
+
+	guard(spinlock)(&r->store.lock);
+	if (r->store.away)
+		return false;
+	list_for_each_entry(extent, &r->store.kept.list, node)
+		if (!extent->checked)
+			return false;
+	r->store.waiters++;
+	return true;
+}
+
+/* Looked at, and not zeroed, for the thread fails to; stopped afterwards. */
+static void give_unzeroed(struct kunit *test, struct heap_extent *extent)
+{
+	struct region *r = test->priv;
+	unsigned int i;
+
+	r->fails = -ENOMEM;
+	give(test, extent);
+	for (i = 0; i < 5000 && !is_checked(r); i++)
+		msleep(20);
+	KUNIT_ASSERT_LT(test, i, 5000);
+	r->fails = 0;
 }
 
 static void heap_store_test_keeps(struct kunit *test)
@@ -326,8 +352,8 @@ static void heap_store_test_half_zero(struct kunit *test)
 	give_unzeroed(test, b);
 	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, 16 * PAGE_SIZE);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
-	r->fails = 0;
 	a = take(test, 32);
+	stop_thread(r, false);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 32);
 	give(test, a);
 }
@@ -343,10 +369,10 @@ static void heap_store_test_cut_behind_zero(struct kunit *test)
 	until_clean(test, 1);
 	give_unzeroed(test, b);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 1);
-	r->fails = 0;
 	b = take(test, 4);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(b->phys, 4 * PAGE_SIZE));
 	KUNIT_EXPECT_EQ(test, r->store.kept.zeroed, PAGE_SIZE);
+	stop_thread(r, false);
 	give(test, b);
 	give(test, next);
 	give(test, wall);
@@ -362,9 +388,9 @@ static void heap_store_test_zero_behind(struct kunit *test)
 	until_clean(test, 16);
 	give_unzeroed(test, a);
 	KUNIT_EXPECT_EQ(test, r->store.kept.count, 2);
-	r->fails = 0;
 	a = take(test, 24);
 	b = take(test, 16);
+	stop_thread(r, false);
 	give(test, a);
 	give(test, b);
 }
@@ -383,8 +409,8 @@ static void heap_store_test_empties(struct kunit *test)
 	extents[0] = take(test, PAGES);
 	give(test, extents[0]);
 	KUNIT_EXPECT_TRUE(test, heap_store_empty(&r->store));
+	empty(r);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
-	KUNIT_EXPECT_FALSE(test, heap_store_empty(&r->store));
 }
 
 static void heap_store_test_held(struct kunit *test)
@@ -394,15 +420,17 @@ static void heap_store_test_held(struct kunit *test)
 	unsigned int page = first_page(extent->phys) + 5;
 
 	set_bit(page, r->held);
+	stop_thread(r, true);
 	give(test, extent);
 	extent = take(test, 16);
 	KUNIT_EXPECT_NE(test, first_page(extent->phys), page - 5);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 16 * PAGE_SIZE);
+	stop_thread(r, false);
 	give(test, extent);
-	heap_store_empty(&r->store);
+	empty(r);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 16);
 	clear_bit(page, r->held);
-	heap_store_empty(&r->store);
+	empty(r);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
 }
@@ -414,7 +442,7 @@ static void take_what_is_looked_at(struct kunit *test)
 	unsigned int i;
 
 	WRITE_ONCE(r->looks, 1);
-	for (i = 0; i < 1000 && READ_ONCE(r->looks); i++)
+	for (i = 0; i < 5000 && READ_ONCE(r->looks); i++)
 		msleep(20);
 	KUNIT_EXPECT_EQ(test, r->looks, 0);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGES * PAGE_SIZE);
@@ -430,17 +458,20 @@ static void hold_all(struct kunit *test)
 
 	set_bit(5, r->held);
 	give(test, extent);
-	heap_store_empty(&r->store);
+	empty(r);
 }
 
 /* What somebody looks at again is held until nobody holds it, and then it is kept. */
 static void heap_store_test_looks_at_held(struct kunit *test)
 {
 	struct region *r = test->priv;
+	unsigned int i;
 
 	hold_all(test);
 	r->kept = 1;
-	heap_store_empty(&r->store);
+	/* The thread may have been at it. */
+	for (i = 0; i < 100 && r->kept == 1; i++)
+		heap_store_empty(&r->store);
 	KUNIT_EXPECT_EQ(test, r->kept, 0);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGES * PAGE_SIZE);
 	take_what_is_looked_at(test);
@@ -465,7 +496,7 @@ static void heap_store_test_zeroing_fails(struct kunit *test)
 	r->fails = -EINTR;
 	KUNIT_EXPECT_EQ(test, PTR_ERR(heap_store_alloc(&r->store, SZ_64K, true)), -EINTR);
 	r->fails = 0;
-	heap_store_empty(&r->store);
+	empty(r);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 0);
 }
 
@@ -499,7 +530,7 @@ static void heap_store_test_limit(struct kunit *test)
 	give(test, a);
 	until_clean(test, 6);
 	give(test, b);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 8 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pages_kept(r), 8);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), 8);
 	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
@@ -517,7 +548,7 @@ static void heap_store_test_shared(struct kunit *test)
 	held = take(test, 1);
 	page = first_page(held->phys);
 	KUNIT_EXPECT_EQ(test, bitmap_weight(r->taken, PAGES), grain);
-	heap_store_empty(&r->store);
+	empty(r);
 	/* Of the same size as what is wanted, and somebody has it still. */
 	stop_thread(r, true);
 	set_bit(page, r->held);
@@ -525,7 +556,6 @@ static void heap_store_test_shared(struct kunit *test)
 	extent = take(test, 1);
 	KUNIT_EXPECT_NE(test, first_page(extent->phys), page);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGE_SIZE);
-	clear_bit(page, r->held);
 	give(test, extent);
 
 	KUNIT_EXPECT_EQ(test, r->store.shrinker->count_objects(r->store.shrinker, &sc),
@@ -535,6 +565,7 @@ static void heap_store_test_shared(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->store.kept.bytes, 0);
 	KUNIT_EXPECT_EQ(test, r->store.shrinker->count_objects(r->store.shrinker, &sc),
 			SHRINK_EMPTY);
+	clear_bit(page, r->held);
 	stop_thread(r, false);
 }
 
@@ -546,7 +577,7 @@ static void heap_store_test_impossible(struct kunit *test)
 	give(test, take(test, 16));
 	KUNIT_EXPECT_EQ(test, PTR_ERR(heap_store_alloc(&r->store, 5 * PAGES * PAGE_SIZE, true)),
 			-ENOMEM);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, 16 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pages_kept(r), 16);
 }
 
 /* Where there is room, large ones are joined and cut too, and nothing is given back. */
@@ -656,7 +687,7 @@ static void heap_store_test_crowded_unaligned(struct kunit *test)
 	/* From the second page to the last half there is room for one and a half. */
 	give(test, halves[0]);
 	give(test, halves[1]);
-	heap_store_empty(&r->store);
+	empty(r);
 	large = take(test, LARGE);
 	at = large->phys;
 	KUNIT_EXPECT_FALSE(test, IS_ALIGNED(at, LARGE * PAGE_SIZE));
@@ -679,7 +710,7 @@ static void give_to_thread(struct kunit *test, struct heap_extent *extent)
 
 	WRITE_ONCE(r->lasts, 1);
 	give(test, extent);
-	for (i = 0; i < 100000 && READ_ONCE(r->lasts); i++)
+	for (i = 0; i < 1000000 && READ_ONCE(r->lasts); i++)
 		usleep_range(50, 100);
 	KUNIT_EXPECT_EQ(test, READ_ONCE(r->lasts), 0);
 }
@@ -702,7 +733,7 @@ static void expect_waits(struct kunit *test, unsigned int had, unsigned int want
 		give_to_thread(test, extent);
 		first = READ_ONCE(r->most);
 		give(test, take(test, wanted));
-		heap_store_empty(&r->store);
+		empty(r);
 	}
 	KUNIT_EXPECT_EQ(test, r->store.hits, hits + 1);
 	/* The rest was zeroed on the spot. */
@@ -724,7 +755,7 @@ static void heap_store_test_limit_of_two(struct kunit *test)
 	r->store.size = 5 * LARGE * PAGE_SIZE;
 	give_to_thread(test, a);
 	give(test, b);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away, LARGE * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pages_kept(r), LARGE);
 	r->store.size = 4 * PAGES * PAGE_SIZE;
 }
 
@@ -746,13 +777,13 @@ static void heap_store_test_crowded_waits_for_all(struct kunit *test)
 
 	wall = crowd(test);
 	give(test, second);
-	heap_store_empty(&r->store);
+	empty(r);
 	for (i = 0; i < 100 && !lowest; i++) {
 		give_to_thread(test, first);
 		large = take(test, 2 * LARGE);
 		lowest = large->phys == BASE;
 		give(test, large);
-		heap_store_empty(&r->store);
+		empty(r);
 		first = take(test, LARGE);
 		KUNIT_EXPECT_EQ(test, first->phys, BASE);
 	}
@@ -771,8 +802,7 @@ static void heap_store_test_crowded_limit(struct kunit *test)
 	give(test, a);
 	until_clean(test, LARGE);
 	give(test, b);
-	KUNIT_EXPECT_EQ(test, r->store.kept.bytes + r->store.away,
-			(LARGE + LARGE / 4) * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pages_kept(r), LARGE + LARGE / 4);
 	give(test, wall);
 }
 
