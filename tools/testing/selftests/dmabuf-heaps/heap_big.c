@@ -57,28 +57,9 @@ static void check_zero_then_write(struct __test_metadata *_metadata, char *view,
 	}
 }
 
-/*
- * All of a CMA area at once: a page of it that somebody uses at this moment cannot
- * be moved away, and there is no other place. A moment later it can.
- */
-static int take_all(struct __test_metadata *_metadata, const struct heap_state *heap, size_t len)
-{
-	const struct timespec pause = { .tv_nsec = 200 * 1000 * 1000 };
-	int i, buf = -ENOMEM;
-
-	for (i = 0; i < 25 && buf == -ENOMEM; i++) {
-		if (i)
-			nanosleep(&pause, NULL);
-		buf = heap_alloc(heap->fd, len);
-	}
-	ASSERT_GE(buf, 0)
-		TH_LOG("%zu bytes from %s, %d times: %s", len, heap->name, i, strerror(-buf));
-	return buf;
-}
-
 TEST_F_TIMEOUT(heap_big, one_buffer, HEAP_TEST_TIMEOUT)
 {
-	int buf = take_all(_metadata, &self->heap, self->len);
+	int buf = heap_take_most(_metadata, &self->heap, self->len);
 	char *view = buf_view(_metadata, buf, self->len);
 	int drm = vgem_open(_metadata);
 	__u32 handle;

@@ -13,7 +13,7 @@
 
 #include <signal.h>
 
-#define HEAP_TEST_TIMEOUT	240
+#define HEAP_TEST_TIMEOUT	600
 
 /* The heap under test; fd belongs to the test's process. */
 struct heap_state {
@@ -125,6 +125,25 @@ static inline int heap_take(struct __test_metadata *_metadata, const struct heap
 
 	ASSERT_GE(buf, 0)
 		TH_LOG("%zu bytes from %s: %s", len, heap->name, strerror(-buf));
+	return buf;
+}
+
+/*
+ * Most of a CMA area at once: a page of it that somebody uses at this moment cannot
+ * be moved away, and there is no other place. A moment later it can.
+ */
+static inline int heap_take_most(struct __test_metadata *_metadata,
+				 const struct heap_state *heap, size_t len)
+{
+	const struct timespec pause = { .tv_nsec = 200 * 1000 * 1000 };
+	int i, buf = heap_alloc(heap->fd, len);
+
+	for (i = 0; i < 50 && heap->area[0] && buf == -ENOMEM; i++) {
+		nanosleep(&pause, NULL);
+		buf = heap_alloc(heap->fd, len);
+	}
+	ASSERT_GE(buf, 0)
+		TH_LOG("%zu bytes from %s, %d times: %s", len, heap->name, i, strerror(-buf));
 	return buf;
 }
 

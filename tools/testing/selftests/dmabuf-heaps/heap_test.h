@@ -235,8 +235,8 @@ static inline int heap_base(const char *heap, __u64 *base)
 }
 
 /*
- * What is free once that is as expected, or after five seconds: the last
- * reference to a buffer can be dropped by a kernel thread.
+ * What is free once that is as expected, or after half a minute: the last
+ * reference to a buffer can be dropped by a kernel thread, which may have no CPU.
  */
 static inline __u64 heap_free_settled(const char *heap, __u64 expected)
 {
@@ -244,7 +244,7 @@ static inline __u64 heap_free_settled(const char *heap, __u64 expected)
 	__u64 bytes = 0;
 	int i;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 3000; i++) {
 		if (!heap_free(heap, &bytes) && bytes == expected)
 			break;
 		nanosleep(&pause, NULL);

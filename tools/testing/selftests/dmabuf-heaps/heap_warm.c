@@ -27,10 +27,20 @@ static size_t warm_len(struct __test_metadata *_metadata, const struct heap_stat
 	return limit < MIB(2) ? limit / heap->page * heap->page : MIB(2);
 }
 
+static char age[16] = "10";
+
+static void __attribute__((constructor)) see_how_it_is(void)
+{
+	__u64 seconds;
+
+	if (!read_number(&seconds, KEPT_PARAMETERS "cache_age"))
+		snprintf(age, sizeof(age), "%llu", seconds);
+}
+
 static void __attribute__((destructor)) set_as_it_was(void)
 {
 	kept_set(KEPT_PARAMETERS "cache_size", "-1");
-	kept_set(KEPT_PARAMETERS "cache_age", "10");
+	kept_set(KEPT_PARAMETERS "cache_age", age);
 }
 
 /* A buffer of old data is given back, and nothing else is kept. */
