@@ -97,14 +97,16 @@ static bool heap_idle_zero_one(struct heap_store *store)
 		heap_store_leaves(store, size);
 	}
 	held = heap_store_in_use(store, extent);
-	if (held)
-		heap_store_hold(store, extent);
 	done = held || heap_idle_zero(store, extent);
-	guard(spinlock)(&store->lock);
-	if (!held)
-		heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
-	WRITE_ONCE(store->zeroing, 0);
-	heap_store_arrives(store, size);
+	scoped_guard(spinlock, &store->lock) {
+		WRITE_ONCE(store->zeroing, 0);
+		if (!held) {
+			heap_extent_insert(&store->kept, extent, heap_store_is_crowded(store));
+			heap_store_arrives(store, size);
+		}
+	}
+	if (held)
+		heap_store_hold(store, extent, size);
 	return done;
 }
 

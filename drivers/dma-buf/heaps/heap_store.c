@@ -97,13 +97,6 @@ void heap_store_arrives(struct heap_store *store, size_t size)
 	heap_store_tell(store, size);
 }
 
-static void heap_store_arrived(struct heap_store *store, size_t size)
-{
-	guard(spinlock)(&store->lock);
-
-	heap_store_arrives(store, size);
-}
-
 /* The thread hands back what it zeroes, and begins nothing, until it is started again. */
 void heap_store_stop_thread(struct heap_store *store)
 {
@@ -148,11 +141,13 @@ bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent)
 	return !extent->checked;
 }
 
-void heap_store_hold(struct heap_store *store, struct heap_extent *extent)
+/* Until nobody holds it; @away bytes of it are away. */
+void heap_store_hold(struct heap_store *store, struct heap_extent *extent, size_t away)
 {
 	scoped_guard(spinlock, &store->lock) {
 		list_add(&extent->node, &store->held);
 		store->held_bytes += extent->size;
+		heap_store_arrives(store, away);
 	}
 	heap_idle_held(store);
 }
@@ -169,13 +164,10 @@ static void heap_store_return(struct heap_store *store, phys_addr_t phys, size_t
 /* To the region, or, if somebody holds a page of it, to those that are held. */
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent)
 {
-	size_t size = extent->size;
-
 	if (heap_store_in_use(store, extent)) {
-		heap_store_hold(store, extent);
-		heap_store_arrived(store, size);
+		heap_store_hold(store, extent, extent->size);
 	} else {
-		heap_store_return(store, extent->phys, size);
+		heap_store_return(store, extent->phys, extent->size);
 		kfree(extent);
 	}
 }
@@ -236,7 +228,8 @@ static bool heap_store_keep(struct heap_store *store, struct heap_extent *extent
 			if (!many && bytes <= limit) {
 				heap_extent_insert(&store->kept, extent,
 						   heap_store_is_crowded(store));
-				heap_store_arrives(store, away);
+				if (away)
+					heap_store_arrives(store, away);
 				return true;
 			}
 			if (extent->size > limit || !store->kept.count) {

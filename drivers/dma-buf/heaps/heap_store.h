@@ -106,7 +106,7 @@ void heap_store_arrives(struct heap_store *store, size_t size);
 void heap_store_stop_thread(struct heap_store *store);
 void heap_store_start_thread(struct heap_store *store);
 bool heap_store_in_use(struct heap_store *store, struct heap_extent *extent);
-void heap_store_hold(struct heap_store *store, struct heap_extent *extent);
+void heap_store_hold(struct heap_store *store, struct heap_extent *extent, size_t away);
 void heap_store_give_back(struct heap_store *store, struct heap_extent *extent);
 bool heap_store_look_at_held(struct heap_store *store);
 size_t heap_store_give_back_some(struct heap_store *store, size_t want);

@@ -50,7 +50,7 @@ static struct heap_extent *heap_take_kept(struct heap_store *store, size_t size,
 		}
 		if (!extent || extent->checked || !heap_store_in_use(store, extent))
 			return extent;
-		heap_store_hold(store, extent);
+		heap_store_hold(store, extent, 0);
 		scoped_guard(spinlock, &store->lock)
 			(*count)--;
 	}

@@ -39,7 +39,7 @@
  * @most:	bytes of the largest part that was zeroed at once
  * @looks:	who looks next whether somebody holds a page does so until somebody waits for
  *		it; not protected, like the next one
- * @kept:	bytes of what was kept when somebody looked last
+ * @kept:	pages of what was kept when somebody looked last
  */
 struct region {
 	struct heap_store store;
@@ -52,7 +52,7 @@ struct region {
 	unsigned int lasts;
 	size_t most;
 	unsigned int looks;
-	u64 kept;
+	unsigned int kept;
 };
 
 static unsigned int first_page(phys_addr_t phys)
@@ -112,12 +112,17 @@ static int region_zero(void *owner, phys_addr_t phys, size_t size, bool write_ou
 	return 0;
 }
 
+static unsigned int pages_kept(struct region *r)
+{
+	guard(spinlock)(&r->store.lock);
+	return (r->store.kept.bytes + r->store.away) >> PAGE_SHIFT;
+}
+
 static bool region_in_use(void *owner, phys_addr_t phys, size_t size)
 {
 	struct region *r = owner;
 
-	scoped_guard(spinlock, &r->store.lock)
-		r->kept = r->store.kept.bytes + r->store.away;
+	r->kept = pages_kept(r);
 	if (xchg(&r->looks, 0))
 		until_waiter(r);
 	guard(spinlock)(&r->lock);
@@ -192,12 +197,6 @@ static void empty(struct region *r)
 {
 	while (heap_store_empty(&r->store))
 		cond_resched();
-}
-
-static unsigned int pages_kept(struct region *r)
-{
-	guard(spinlock)(&r->store.lock);
-	return (r->store.kept.bytes + r->store.away) >> PAGE_SHIFT;
 }
 
 /* How much of what is kept is zero; none while the thread has any. */
@@ -435,16 +434,23 @@ static void heap_store_test_held(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, 0);
 }
 
+/* Until somebody does what is to be done once, and goes on when another one waits. */
+static void until_taken(struct kunit *test, unsigned int *once)
+{
+	unsigned int i;
+
+	for (i = 0; i < 1000000 && READ_ONCE(*once); i++)
+		usleep_range(50, 100);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*once), 0);
+}
+
 /* Until the thread looks at what is held, which is all there is, and lasts till it is let go. */
 static void take_what_is_looked_at(struct kunit *test)
 {
 	struct region *r = test->priv;
-	unsigned int i;
 
 	WRITE_ONCE(r->looks, 1);
-	for (i = 0; i < 5000 && READ_ONCE(r->looks); i++)
-		msleep(20);
-	KUNIT_EXPECT_EQ(test, r->looks, 0);
+	until_taken(test, &r->looks);
 	KUNIT_EXPECT_EQ(test, r->store.held_bytes, PAGES * PAGE_SIZE);
 	clear_bit(5, r->held);
 	give(test, take(test, 16));
@@ -459,6 +465,21 @@ static void hold_all(struct kunit *test)
 	set_bit(5, r->held);
 	give(test, extent);
 	empty(r);
+}
+
+/* The thread finds it, before anybody asks for memory: it is held, and no more away. */
+static void heap_store_test_thread_finds_held(struct kunit *test)
+{
+	struct region *r = test->priv;
+	struct heap_extent *extent = take(test, 16);
+	unsigned int i;
+
+	set_bit(first_page(extent->phys), r->held);
+	give(test, extent);
+	for (i = 0; i < 5000 && !READ_ONCE(r->store.held_bytes); i++)
+		msleep(20);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(r->store.held_bytes), 16 * PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, pages_kept(r), 0);
 }
 
 /* What somebody looks at again is held until nobody holds it, and then it is kept. */
@@ -706,13 +727,10 @@ static void heap_store_test_crowded_unaligned(struct kunit *test)
 static void give_to_thread(struct kunit *test, struct heap_extent *extent)
 {
 	struct region *r = test->priv;
-	unsigned int i;
 
 	WRITE_ONCE(r->lasts, 1);
 	give(test, extent);
-	for (i = 0; i < 1000000 && READ_ONCE(r->lasts); i++)
-		usleep_range(50, 100);
-	KUNIT_EXPECT_EQ(test, READ_ONCE(r->lasts), 0);
+	until_taken(test, &r->lasts);
 }
 
 /*
@@ -816,6 +834,7 @@ static struct kunit_case heap_store_cases[] = {
 	KUNIT_CASE(heap_store_test_zero_behind),
 	KUNIT_CASE(heap_store_test_empties),
 	KUNIT_CASE(heap_store_test_held),
+	KUNIT_CASE(heap_store_test_thread_finds_held),
 	KUNIT_CASE(heap_store_test_looks_at_held),
 	KUNIT_CASE(heap_store_test_looks_at_too_much),
 	KUNIT_CASE(heap_store_test_zeroing_fails),
