@@ -135,11 +135,10 @@ static inline int heap_take(struct __test_metadata *_metadata, const struct heap
 static inline int heap_take_most(struct __test_metadata *_metadata,
 				 const struct heap_state *heap, size_t len)
 {
-	const struct timespec pause = { .tv_nsec = 200 * 1000 * 1000 };
 	int i, buf = heap_alloc(heap->fd, len);
 
 	for (i = 0; i < 50 && heap->area[0] && buf == -ENOMEM; i++) {
-		nanosleep(&pause, NULL);
+		usleep(200 * 1000);
 		buf = heap_alloc(heap->fd, len);
 	}
 	ASSERT_GE(buf, 0)
