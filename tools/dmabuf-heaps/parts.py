@@ -1,100 +1,91 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The patches of the series that `intree` makes, in order, apart from the hooks.
-
-A part is the files of this tree that match its patterns and the Kconfig symbols
-that are its own, each with its lines in the Makefile beside it. A file that no part
-takes is an error.
+"""The patches of a series, in order, after the hooks of patches/<series>/: subject, body,
+files, and lines for files of the kernel. A file belongs to the part with the longest
+pattern that matches its path; `*` matches slashes as well.
 """
 
-from dataclasses import dataclass
+from collections import namedtuple
 
-
-@dataclass(frozen=True)
-class Part:
-    """One patch: what it says, takes, and adds to the driver set's MAINTAINERS entry."""
-    subject: str
-    body: str
-    files: tuple
-    symbols: tuple = ()
-    maintained: tuple = ()
-
-
-HEAPS = "drivers/dma-buf/heaps/"
+CONTIG = "drivers/dma-buf/heaps/contig/"
+PHYS = "drivers/dma-buf/phys/"
 TESTS = "tools/testing/selftests/dmabuf-heaps/"
+UAPI = "include/uapi/linux/"
 
+# The kernel's own files that are changed, apart from those of the hooks. Lines of ours
+# are inserted before the text given here, or at the end without one.
+PLACES = {
+    "drivers/dma-buf/Kconfig": "\nendmenu\n",
+    "drivers/dma-buf/Makefile": "\ndmabuf_",
+    "drivers/dma-buf/heaps/Kconfig": "",
+    "drivers/dma-buf/heaps/Makefile": "",
+    "Documentation/admin-guide/index.rst": "   edid\n",
+    "Documentation/driver-api/index.rst": "   component\n",
+    "Documentation/userspace-api/index.rst": "   dma-buf-alloc-exchange\n",
+    "MAINTAINERS": "",
+    TESTS + ".gitignore": "",
+    TESTS + "Makefile": "",
+    TESTS + "config": "",
+}
+
+Part = namedtuple("Part", "subject body files lines", defaults=({},))
 PARTS = (
-    Part("dma-buf: heaps: buffers and regions of contiguous memory",
-         """The kernel's heaps keep a page array for what is one extent, sync nothing
-when no device is attached and everything once for each that is, and know
-neither memory without struct pages nor a name that stays.
+    Part("dma-buf: heaps: contig: add interfaces that this kernel lacks",
+         """The drivers are written for the interfaces of newer kernels. Add headers
+that provide them on this one.""",
+         (CONTIG + "compat/*",)),
+    Part("dma-buf: heaps: contig: add buffers of contiguous memory",
+         """The kernel's heaps keep a page array for a buffer that is one extent. They
+maintain caches once for each attached device, and not at all without one. They
+support neither memory without struct pages nor stable names.
 
-Add what heaps of contiguous memory have in common: a buffer is one extent
-with constant costs, a cached one carries one mapping through which all
-maintenance goes, whatever is attached, freed memory is zeroed in the
-background for the next buffer, and regions of the device tree become names
-by one rule. Each heap stays an exporter of its own, with its
-own tables, that this fills.
+Add a library for heaps of contiguous memory. A buffer is one extent, so its
+costs are constant. A cached buffer has one DMA mapping, owned by the heap, for
+all cache maintenance, with any number of attachments. Freed memory is zeroed in
+the background and recycled. One rule derives names from nodes of the device
+tree. Each heap remains an exporter with its own dma_buf_ops.
 
-An exporter answers ioctls of its own now: those that libraries of NXP and
-of Rockchip know are answered with the numbers that they have.
-""",
-         (HEAPS + "heap_*.[ch]", "include/uapi/linux/dma-buf-vendor.h",
-          "include/uapi/linux/dma-buf-sync.h"),
-         ("DMABUF_HEAP_LIB", "DMABUF_HEAP_IOCTL", "DMABUF_HEAPS_PHYS_IOCTL"),
-         (HEAPS + "heap_*", "include/uapi/linux/dma-buf-sync.h",
-          "include/uapi/linux/dma-buf-vendor.h")),
-    Part("dma-buf: heaps: contiguous memory, cached and not",
-         """A heap for each CMA area: the default one, and each reusable
-shared-dma-pool node of the device tree. A buffer is aligned to its size, up
-to 2 MiB. A twin whose buffers the CPUs see write-combined is for devices
-that stream; i.MX has it by itself, because programs there ask for it.
-""",
-         (HEAPS + "contig_heap.c",), ("DMABUF_HEAPS_CONTIG",), (HEAPS + "contig_heap.c",)),
-    Part("dma-buf: heaps: memory that Linux does not map",
-         """A heap for each no-map shared-dma-pool node that no device claims. There
-are no struct pages: importers get DMA addresses, and CPUs a write-combined
-view. A region behind a firewall is for devices only.
-""",
-         (HEAPS + "carveout_heap.c",), ("DMABUF_HEAPS_CARVEOUT",), (HEAPS + "carveout_heap.c",)),
-    Part("dma-buf: heaps: on-chip SRAM",
-         """A heap for each partition of an mmio-sram that is marked export and not
-pool. A pool is given away by the SRAM driver in pieces of 32 bytes, and a
-page of that would show a neighbour's data.
-""",
-         (HEAPS + "sram_heap.c",), ("DMABUF_HEAPS_SRAM",), (HEAPS + "sram_heap.c",)),
-    Part("dma-buf: heaps: unit tests",
-         """What heaps are called, which nodes become heaps, where buffers are put,
-and the cache rules, seen from both sides: by a CPU and by devices.
-""",
-         (HEAPS + "tests/*.c",), ("DMABUF_HEAPS_KUNIT_TEST",), (HEAPS + "tests/",)),
-    Part("dma-buf: physical addresses of dma-bufs, for whom root lets",
-         """Libraries of vendors give physical addresses to devices, and have no way
-to learn them on a mainline kernel. A device node of its own, closed to
-everybody but root until an administrator opens it, takes a dma-buf of any
-exporter and tells where it is, as long as it is held.
-""",
-         ("drivers/dma-buf/dma-buf-phys*.[ch]", "include/uapi/linux/dma-buf-phys*.h"),
-         ("DMA_BUF_PHYS",),
-         ("drivers/dma-buf/dma-buf-phys*", "include/uapi/linux/dma-buf-phys*")),
-    Part("selftests: dmabuf-heaps: heaps of contiguous memory",
-         """Every promise of the heaps of contiguous memory, on each one that the
-machine has: zeroed buffers, exact errors, nothing left behind, cache
-maintenance as counted from trace events, importers real and emulated.
-Modules drive QEMU's edu card and DMA engines, for those that need a device.
+The next patch adds the heaps, and builds the library.""",
+         (CONTIG + "*.[ch]",)),
+    Part("dma-buf: heaps: contig: add heaps for CMA, carve-outs and SRAM",
+         """Register one heap for each region of contiguous memory.
 
-The test of all heaps stays as it is.
-""",
-         (TESTS + "*.[ch]", TESTS + "settings", TESTS + "modules/*.[ch]",
-          TESTS + "modules/Kbuild"), (), (TESTS,)),
-    Part("Documentation: userspace-api: heaps of contiguous memory",
-         """What each heap of contiguous memory guarantees, its parameters, its lines
-in the log, and an example.
-""",
-         ("Documentation/*",), (), ("Documentation/userspace-api/dma-buf-heaps-memory.rst",)),
+A CMA region, the default one or a reusable shared-dma-pool node, gets a heap of
+cached buffers, aligned to their size up to 2 MiB. A write-combined twin serves
+devices that stream; it is on by default on i.MX, where programs expect it.
+
+A no-map shared-dma-pool node that no device claims becomes a heap without
+struct pages: importers get DMA addresses, CPUs a write-combined mapping. Memory
+behind a firewall can be declared protected, and is for devices only.
+
+A partition of an mmio-sram that is marked export, and not pool, becomes a heap.
+The SRAM driver divides its pools into pieces of 32 bytes, so mapping a page of
+one would expose data of other users.
+
+/dev/dma-buf-sync maintains caches for ranges of a buffer, and the ioctls of
+NXP's and Rockchip's kernels work for vendor libraries that call them.
+
+KUnit tests cover names, discovery, placement, recycling and cache maintenance.""",
+         (CONTIG + "*_heap.c", CONTIG + "Kconfig", CONTIG + "Makefile", CONTIG + "tests/*",
+          CONTIG + ".kunitconfig", UAPI + "dma-buf-sync.h", UAPI + "dma-buf-vendor.h"),
+         {"drivers/dma-buf/heaps/Kconfig": f'\nsource "{CONTIG}Kconfig"\n',
+          "drivers/dma-buf/heaps/Makefile": "obj-y\t\t\t\t\t+= contig/\n"}),
+    Part("dma-buf: phys: add a device that reports physical addresses",
+         """Vendor libraries program devices with physical addresses, and a mainline
+kernel gives them no way to learn one. Add a device node that accepts a dma-buf
+of any exporter, pins it, and reports its physical address. Only root can open
+the node until an administrator changes its permissions.""",
+         (PHYS + "*", UAPI + "dma-buf-phys*"),
+         {"drivers/dma-buf/Kconfig": f'source "{PHYS}Kconfig"\n',
+          "drivers/dma-buf/Makefile": "obj-y\t\t\t\t+= phys/\n"}),
+    Part("selftests: dmabuf-heaps: test heaps of contiguous memory",
+         """Test every guarantee on every heap of the machine: zeroed buffers, exact
+errors, no leaks, cache maintenance as counted from trace events, importers real
+and emulated. Modules drive QEMU's edu card and DMA engines for tests that need
+a device. The test of the kernel's own heaps is unchanged.""",
+         (TESTS + "*",),
+         {TESTS + ".gitignore": "dma_buf_*\nheap_*\n!*.[ch]\n"}),
+    Part("Documentation: dma-buf: describe heaps of contiguous memory",
+         """Describe the guarantees, parameters and log messages of each heap, the
+device that reports physical addresses, and the structure of the drivers.""",
+         ("Documentation/*",)),
 )
-
-COMPAT = Part("dma-buf: heaps: what this kernel does not have yet",
-              """The heaps are written for Linux 7.3. What they call and this kernel does not
-have comes from headers of their own, and goes when it does.
-""",
-              (HEAPS + "compat/*",), (), (HEAPS + "compat/",))

@@ -49,12 +49,12 @@ HEAP_TEST(within_region)
 }
 
 /* What the CPU wrote is there, at every offset, also of a mapping of a part. */
-HEAP_VIEW_TEST(bytes_are_there)
+HEAP_MMAP_TEST(bytes_are_there)
 {
 	const size_t page = self->heap.page;
 	int node = phys_open(_metadata);
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN), *part;
+	char *view = buf_mmap(_metadata, buf, LEN), *part;
 	__u64 phys;
 
 	cpu_writes(_metadata, buf, view, LEN, 1);
@@ -71,7 +71,7 @@ HEAP_VIEW_TEST(bytes_are_there)
 }
 
 /* A new buffer's zeroes are in memory before anybody is told the address. */
-HEAP_VIEW_TEST(zeroes_are_there)
+HEAP_MMAP_TEST(zeroes_are_there)
 {
 	int node = phys_open(_metadata), buf;
 
@@ -83,14 +83,14 @@ HEAP_VIEW_TEST(zeroes_are_there)
 }
 
 /* A cached buffer is cleaned for its address, and only for a new one. */
-HEAP_VIEW_TEST(cleaned_once)
+HEAP_MMAP_TEST(cleaned_once)
 {
 	const int once = self->heap.cached ? 1 : 0;
 	int node = phys_open(_metadata), other = phys_open(_metadata);
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, &self->heap);
+	count_maintenance(_metadata, &self->heap);
 	phys_of(_metadata, node, buf, LEN);
 	expect_passes(_metadata, &self->heap, "the first address", LEN, once, 0);
 	phys_of(_metadata, node, buf, LEN);
@@ -98,7 +98,7 @@ HEAP_VIEW_TEST(cleaned_once)
 	expect_passes(_metadata, &self->heap, "no CPU can have written since", LEN, 0, 0);
 
 	ASSERT_EQ(0, close(other));
-	buf_view(_metadata, buf, LEN);
+	buf_mmap(_metadata, buf, LEN);
 	expect_passes(_metadata, &self->heap, "who was told may have written", LEN, 0, once);
 	phys_of(_metadata, node, buf, LEN);
 	expect_passes(_metadata, &self->heap, "it had the address", LEN, 0, 0);
@@ -161,9 +161,9 @@ HEAP_TEST(held_until_closed)
 
 HEAP_TEST(killed_holder)
 {
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		int node = phys_open(_metadata), i;
 		__u64 phys;
 
@@ -176,11 +176,11 @@ HEAP_TEST(killed_holder)
 							 &phys));
 			ASSERT_EQ(0, close(buf));
 		}
-		doomed_ready(_metadata, &child);
+		victim_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	EXPECT_EQ(3 * LEN, heap_taken(_metadata, &self->heap));
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
@@ -219,7 +219,7 @@ HEAP_TEST(two_processes)
 static int check_foreign(struct __test_metadata *_metadata, int node, int buf, size_t len)
 {
 	__u64 phys, told;
-	void *view = buf_view(_metadata, buf, len);
+	void *view = buf_mmap(_metadata, buf, len);
 	int ret = phys_get(node, buf, &phys, &told);
 
 	if (!ret) {

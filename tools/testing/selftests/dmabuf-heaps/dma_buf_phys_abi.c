@@ -273,7 +273,7 @@ static void check_nxp_passes(struct __test_metadata *_metadata, const struct hea
 {
 	__u64 phys;
 
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, phys_vendor(node, DMA_BUF_PHYS_NXP_PHYS, buf, &phys));
 	expect_passes(_metadata, heap, "NXP's call", len, heap->cached ? clean : 0,
 		      heap->cached ? invalidate : 0);
@@ -284,7 +284,7 @@ static void check_nxp_passes(struct __test_metadata *_metadata, const struct hea
  * for the address at once, maps, and asks again where others begin and end a
  * session: each time a cached buffer is cleaned and invalidated.
  */
-HEAP_VIEW_TEST(nxp_library)
+HEAP_MMAP_TEST(nxp_library)
 {
 	const size_t want = LEN - 100;
 	int node = phys_open(_metadata);
@@ -300,7 +300,7 @@ HEAP_VIEW_TEST(nxp_library)
 	EXPECT_NE(0, phys);
 	EXPECT_EQ(-1, zero_differs(phys_view(_metadata, phys, LEN), LEN));
 
-	view = buf_view(_metadata, buf, want);
+	view = buf_mmap(_metadata, buf, want);
 	/* A view may have written before the device reads, and after. */
 	check_nxp_passes(_metadata, &self->heap, node, buf, LEN, 2, 1);
 	pattern_fill(view, LEN / 2, 31);

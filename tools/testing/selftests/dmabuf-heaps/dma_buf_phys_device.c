@@ -32,7 +32,7 @@ static void check_copy(struct __test_metadata *_metadata, int dev, int node, int
 {
 	__u64 phys, told;
 
-	cpu_writes(_metadata, buf, buf_view(_metadata, buf, len), len, 23);
+	cpu_writes(_metadata, buf, buf_mmap(_metadata, buf, len), len, 23);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	EXPECT_EQ(-EBUSY, phys_get(node, buf, &phys, &told));
 	EXPECT_EQ(PHYS_UNTOUCHED, phys);
@@ -53,7 +53,7 @@ static void check_copy(struct __test_metadata *_metadata, int dev, int node, int
 	expect_memory_has(_metadata, phys, len, 24);
 }
 
-HEAP_VIEW_TEST(beside_device)
+HEAP_MMAP_TEST(beside_device)
 {
 	int dev = device_open(_metadata, &self->heap), node = phys_open(_metadata);
 	const size_t len = buffer_len(&self->heap, 1, KIB(4));

@@ -7,9 +7,9 @@
 #include <sys/resource.h>
 
 #include "kselftest_harness.h"
-#define HEAP_KEEPS_MEMORY
+#define HEAP_USES_POOL
 #include "heap_test.h"
-#include "heap_kept.h"
+#include "heap_pool.h"
 
 #define MAX_BUFS	512
 #define MAX_WORDS	65536
@@ -116,7 +116,7 @@ HEAP_TEST(unknown_flags)
 	EXPECT_EQ(0, log_lines(_metadata, log));
 }
 
-HEAP_VIEW_TEST(length_is_rounded_up)
+HEAP_MMAP_TEST(length_is_rounded_up)
 {
 	const size_t page = self->heap.page;
 	const size_t lens[] = { 1, page - 1, page, page + 1, KIB(64) + 1 };
@@ -137,7 +137,7 @@ HEAP_VIEW_TEST(length_is_rounded_up)
 	}
 }
 
-HEAP_VIEW_TEST(every_byte_is_zero)
+HEAP_MMAP_TEST(every_byte_is_zero)
 {
 	size_t i;
 
@@ -181,7 +181,7 @@ HEAP_TEST(fd_flags)
 }
 
 /* Android's, TI's and Rust's clients open the node so. */
-HEAP_VIEW_TEST(readonly_node)
+HEAP_MMAP_TEST(readonly_node)
 {
 	int heap = heap_open(self->heap.name, O_RDONLY);
 	void *map;
@@ -318,7 +318,7 @@ HEAP_TEST(buffer_is_one_extent)
 
 	if (!self->heap.area[0])
 		SKIP(return, "no CMA area, so no bitmap of one");
-	kept_empty(_metadata, &self->heap);
+	pool_drain(_metadata, &self->heap);
 	count = read_bitmap(&self->heap, before);
 	if (count == -ENOENT)
 		SKIP(return, "no %s/%s: CONFIG_CMA_DEBUGFS is not set",

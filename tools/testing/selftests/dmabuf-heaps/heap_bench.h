@@ -119,14 +119,14 @@ static inline __u64 bench_cached(const struct bench_heap *heap, const char *stat
 {
 	__u64 bytes;
 
-	return read_number(&bytes, HEAP_DEBUGFS "/%s/cache/%s", heap->name, state) ? 0 : bytes;
+	return read_number(&bytes, HEAP_DEBUGFS "/%s/pool/%s", heap->name, state) ? 0 : bytes;
 }
 
 static inline bool bench_has_cache(const struct bench_heap *heap)
 {
 	char path[PATH_MAX];
 
-	snprintf(path, sizeof(path), HEAP_DEBUGFS "/%s/cache/dirty", heap->name);
+	snprintf(path, sizeof(path), HEAP_DEBUGFS "/%s/pool/unzeroed", heap->name);
 	return !access(path, F_OK);
 }
 
@@ -136,7 +136,7 @@ static inline void bench_settle(const struct bench_heap *heap)
 	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
 	int i;
 
-	for (i = 0; bench_cached(heap, "dirty"); i++) {
+	for (i = 0; bench_cached(heap, "unzeroed"); i++) {
 		if (i == 30000)
 			bench_die("%s: freed memory is still dirty after a minute", heap->name);
 		nanosleep(&pause, NULL);
@@ -149,7 +149,7 @@ static inline void bench_empty(const struct bench_heap *heap)
 	char path[PATH_MAX];
 	int fd;
 
-	snprintf(path, sizeof(path), HEAP_DEBUGFS "/%s/cache/empty", heap->name);
+	snprintf(path, sizeof(path), HEAP_DEBUGFS "/%s/pool/drain", heap->name);
 	fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (fd < 0 && errno == ENOENT)
 		return;

@@ -60,7 +60,7 @@ static void check_zero_then_write(struct __test_metadata *_metadata, char *view,
 TEST_F_TIMEOUT(heap_big, one_buffer, HEAP_TEST_TIMEOUT)
 {
 	int buf = heap_take_most(_metadata, &self->heap, self->len);
-	char *view = buf_view(_metadata, buf, self->len);
+	char *view = buf_mmap(_metadata, buf, self->len);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 	char *window;

@@ -3,7 +3,7 @@
  * A DMA engine copies from one heap's buffer to another's: every heap to and from
  * every other, and to itself. What is compared is what the CPU sees, of what the
  * engine wrote and of all that it must not have written; and the maintenance that
- * this took, with what the rules in heap_cache.c ask for.
+ * this took, with what the rules in cpu_access.c ask for.
  */
 #include "heap_copy.h"
 
@@ -27,7 +27,7 @@ static struct copy_buf copy_buf_take(struct __test_metadata *_metadata, const ch
 
 	ASSERT_GE(buf.fd, 0)
 		TH_LOG("%zu bytes from %s: %s", len, heap, strerror(-buf.fd));
-	buf.view = buf_view(_metadata, buf.fd, len);
+	buf.view = buf_mmap(_metadata, buf.fd, len);
 	ASSERT_EQ(0, close(fd));
 	return buf;
 }
@@ -104,7 +104,7 @@ static void check_whole(struct __test_metadata *_metadata, const struct heap_sta
 	copy_buf_put(_metadata, &two);
 }
 
-HEAP_VIEW_TEST(copies_to_and_from_every_heap)
+HEAP_MMAP_TEST(copies_to_and_from_every_heap)
 {
 	int engine = engine_open(_metadata), i, count;
 	struct dirent **peers;
@@ -161,7 +161,7 @@ static void check_parts(struct __test_metadata *_metadata, const struct heap_sta
 	copy_buf_put(_metadata, &two);
 }
 
-HEAP_VIEW_TEST(copies_at_offsets)
+HEAP_MMAP_TEST(copies_at_offsets)
 {
 	int engine = engine_open(_metadata), i, count;
 	struct dirent **peers;
@@ -172,7 +172,7 @@ HEAP_VIEW_TEST(copies_at_offsets)
 }
 
 /* The engine has the buffer twice, to read and to write. */
-HEAP_VIEW_TEST(copies_within_a_buffer)
+HEAP_MMAP_TEST(copies_within_a_buffer)
 {
 	int engine = engine_open(_metadata);
 	struct copy_buf buf = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -189,7 +189,7 @@ HEAP_VIEW_TEST(copies_within_a_buffer)
 }
 
 /* What was there before is not what the engine reads of a new buffer. */
-HEAP_VIEW_TEST(reads_zeroes_of_a_new_buffer)
+HEAP_MMAP_TEST(reads_zeroes_of_a_new_buffer)
 {
 	int engine = engine_open(_metadata);
 	struct copy_buf seen = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -205,25 +205,25 @@ HEAP_VIEW_TEST(reads_zeroes_of_a_new_buffer)
 }
 
 /* Programs that know of no sessions: views before, views after, none in between. */
-HEAP_VIEW_TEST(without_sessions)
+HEAP_MMAP_TEST(without_sessions)
 {
 	int engine = engine_open(_metadata);
 	int src = heap_take(_metadata, &self->heap, LEN);
 	int dst = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, src, LEN);
+	char *view = buf_mmap(_metadata, src, LEN);
 
 	pattern_fill(view, LEN, 8);
 	ASSERT_EQ(0, munmap(view, LEN));
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	view = buf_view(_metadata, dst, LEN);
+	view = buf_mmap(_metadata, dst, LEN);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 8));
 	pattern_fill(view, LEN, 9);
 	ASSERT_EQ(0, engine_copy(engine, src, 0, dst, 0, LEN));
-	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, src, LEN), LEN, 9));
+	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, src, LEN), LEN, 9));
 }
 
 /* Engine and CPU take turns; the engine comes and goes between sessions and in one. */
-HEAP_VIEW_TEST(sessions_between_copies)
+HEAP_MMAP_TEST(sessions_between_copies)
 {
 	int engine = engine_open(_metadata), round;
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -245,7 +245,7 @@ HEAP_VIEW_TEST(sessions_between_copies)
 }
 
 /* An importer that never maps changes nothing, and is gone with its file. */
-HEAP_VIEW_TEST(attached_and_never_mapped)
+HEAP_MMAP_TEST(attached_and_never_mapped)
 {
 	int idle = engine_open(_metadata), engine = engine_open(_metadata), other;
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -307,7 +307,7 @@ static void expect_maintenance(struct __test_metadata *_metadata, const char *wh
  * QEMU has no caches: that lines are cleaned and invalidated for an engine that
  * passes them by, and no oftener, is seen in what the DMA API was asked for.
  */
-HEAP_VIEW_TEST(maintenance_is_counted)
+HEAP_MMAP_TEST(maintenance_is_counted)
 {
 	int engine = engine_open(_metadata);
 	const int once = self->heap.cached && !engine_is_coherent(_metadata, engine);
@@ -321,7 +321,7 @@ HEAP_VIEW_TEST(maintenance_is_counted)
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
 	expect_maintenance(_metadata, "no CPU came in between", 0, 0);
 
-	view = buf_view(_metadata, src, LEN);
+	view = buf_mmap(_metadata, src, LEN);
 	pattern_fill(view, LEN, 40);
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
 	expect_maintenance(_metadata, "the source has a view", once, 0);
@@ -332,7 +332,7 @@ HEAP_VIEW_TEST(maintenance_is_counted)
 	expect_maintenance(_metadata, "and has been cleaned since", 0, 0);
 
 	/* A view begins with what the engine wrote, and one that is there is kept so. */
-	view = buf_view(_metadata, dst, LEN);
+	view = buf_mmap(_metadata, dst, LEN);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 40));
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
 	expect_maintenance(_metadata, "the target has a view", 2 * once, 2 * once);
@@ -340,7 +340,7 @@ HEAP_VIEW_TEST(maintenance_is_counted)
 }
 
 /* Says no, and changes nothing: the next copy works. */
-HEAP_VIEW_TEST(refuses_what_is_wrong)
+HEAP_MMAP_TEST(refuses_what_is_wrong)
 {
 	int engine = engine_open(_metadata), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -381,7 +381,7 @@ HEAP_VIEW_TEST(refuses_what_is_wrong)
 }
 
 /* An engine that is given up on is stopped and has nothing mapped any more. */
-HEAP_VIEW_TEST(gives_up_in_time)
+HEAP_MMAP_TEST(gives_up_in_time)
 {
 	int engine = engine_open(_metadata), round, ret;
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -405,20 +405,20 @@ HEAP_VIEW_TEST(gives_up_in_time)
 }
 
 /* SIGKILL in the middle of copies: the engine is not left with the memory. */
-HEAP_VIEW_TEST(killed_while_copying)
+HEAP_MMAP_TEST(killed_while_copying)
 {
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		int engine = engine_open(_metadata);
 		int src = heap_take(_metadata, &self->heap, LEN);
 		int dst = heap_take(_metadata, &self->heap, LEN);
 
-		doomed_ready(_metadata, &child);
+		victim_ready(_metadata, &child);
 		for (;;)
 			ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }

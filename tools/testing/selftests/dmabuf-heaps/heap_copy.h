@@ -12,7 +12,7 @@
 
 #include "kselftest_harness.h"
 #include "heap_test.h"
-#include "heap_kept.h"
+#include "heap_pool.h"
 #include "heap_trace.h"
 #include "modules/dmaengine_copy.h"
 

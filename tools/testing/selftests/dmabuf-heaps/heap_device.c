@@ -16,7 +16,7 @@ static void take_and_dirty(struct __test_metadata *_metadata, const struct heap_
 		char *view;
 
 		bufs[i] = heap_take(_metadata, heap, len);
-		view = buf_view(_metadata, bufs[i], len);
+		view = buf_mmap(_metadata, bufs[i], len);
 		memset(view, 0xff, len);
 		ASSERT_EQ(0, munmap(view, len));
 	}
@@ -44,7 +44,7 @@ static void check_device_reads_zero(struct __test_metadata *_metadata,
 	}
 }
 
-HEAP_VIEW_TEST(reads_zero_after_close)
+HEAP_MMAP_TEST(reads_zero_after_close)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, BUFFERS, KIB(8));
@@ -57,21 +57,21 @@ HEAP_VIEW_TEST(reads_zero_after_close)
 	check_device_reads_zero(_metadata, &self->heap, dev, len);
 }
 
-HEAP_VIEW_TEST(reads_zero_after_kill)
+HEAP_MMAP_TEST(reads_zero_after_kill)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, BUFFERS, KIB(8));
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		int bufs[BUFFERS];
 
 		take_and_dirty(_metadata, &self->heap, bufs, len);
-		doomed_ready(_metadata, &child);
+		victim_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	kill_child(_metadata, child.pid);
 	ASSERT_EQ(0, heap_missing(&self->heap));
 	check_device_reads_zero(_metadata, &self->heap, dev, len);
@@ -92,19 +92,19 @@ HEAP_TEST(device_reads_what_it_wrote)
 }
 
 /* A program that never heard of sessions writes and then imports. */
-HEAP_VIEW_TEST(sees_what_cpu_wrote_before)
+HEAP_MMAP_TEST(sees_what_cpu_wrote_before)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
 
-	pattern_fill(buf_view(_metadata, buf, len), len, 1);
+	pattern_fill(buf_mmap(_metadata, buf, len), len, 1);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
 	expect_device_sees(_metadata, dev, len, 1);
 }
 
 /* A device that came for writing changes what it writes and nothing beside. */
-HEAP_VIEW_TEST(writes_at_offsets)
+HEAP_MMAP_TEST(writes_at_offsets)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t page = self->heap.page;
@@ -118,7 +118,7 @@ HEAP_VIEW_TEST(writes_at_offsets)
 		{ page + 1, 1 },
 	};
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 	char *want = malloc(len), *bytes = malloc(page);
 	size_t i;
 
@@ -138,14 +138,14 @@ HEAP_VIEW_TEST(writes_at_offsets)
 }
 
 /* The device comes, reads at an offset and goes: it sees just those bytes. */
-HEAP_VIEW_TEST(reads_at_offsets)
+HEAP_MMAP_TEST(reads_at_offsets)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t page = self->heap.page;
 	const size_t len = buffer_len(&self->heap, 1, 4 * page);
 	const size_t offsets[] = { 0, page - 8, 2 * page - 100, len - 200 };
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 	char seen[200];
 	size_t i;
 
@@ -161,28 +161,28 @@ HEAP_VIEW_TEST(reads_at_offsets)
 }
 
 /* The device goes; a view, old or new, has what it wrote with no session. */
-HEAP_VIEW_TEST(view_sees_device_that_left)
+HEAP_MMAP_TEST(view_sees_device_that_left)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 
 	memset(view, 0xff, len);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_WRITES));
 	device_writes_pattern(_metadata, dev, len, 3);
 	ASSERT_EQ(0, device_release(dev));
 	EXPECT_EQ(-1, pattern_differs(view, len, 3));
-	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, buf, len), len, 3));
+	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, buf, len), len, 3));
 }
 
 /* As a camera does: mapped once, then CPU and device take turns. */
-HEAP_VIEW_TEST(sessions_while_mapped)
+HEAP_MMAP_TEST(sessions_while_mapped)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 	int round;
 
 	pattern_fill(view, len, 0);
@@ -196,12 +196,12 @@ HEAP_VIEW_TEST(sessions_while_mapped)
 }
 
 /* The CPU writes a part; what the device wrote beside it stays. */
-HEAP_VIEW_TEST(partial_session_keeps_the_rest)
+HEAP_MMAP_TEST(partial_session_keeps_the_rest)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, KIB(4));
 	int buf = heap_take(_metadata, &self->heap, len);
-	__u64 *view = (void *)buf_view(_metadata, buf, len);
+	__u64 *view = (void *)buf_mmap(_metadata, buf, len);
 	const size_t words = len / sizeof(*view);
 	__u64 seen[LEN / sizeof(*view)];
 
@@ -222,7 +222,7 @@ HEAP_VIEW_TEST(partial_session_keeps_the_rest)
  * What is beyond a device's mask is refused, quietly. An IOMMU gives it an
  * address that it reaches.
  */
-HEAP_VIEW_TEST(mask_too_small)
+HEAP_MMAP_TEST(mask_too_small)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const bool iommu = device_flags(_metadata, dev) & EDU_DMA_IOMMU;
@@ -231,7 +231,7 @@ HEAP_VIEW_TEST(mask_too_small)
 	__u64 base;
 
 	ASSERT_EQ(0, heap_base(self->heap.name, &base));
-	pattern_fill(buf_view(_metadata, buf, len), len, 5);
+	pattern_fill(buf_mmap(_metadata, buf, len), len, 5);
 	if (!iommu)
 		ASSERT_EQ(-EIO, device_import_masked(dev, buf, EDU_DMA_READS, 1));
 	/* On-chip RAM is often where 28 bits reach, and RAM nowhere here. */
@@ -248,13 +248,13 @@ HEAP_VIEW_TEST(mask_too_small)
 }
 
 /* One writes, the other reads what the first wrote and what the CPU added. */
-HEAP_VIEW_TEST(two_imports_of_one_buffer)
+HEAP_MMAP_TEST(two_imports_of_one_buffer)
 {
 	int writer = device_open(_metadata, &self->heap);
 	int reader = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 
 	ASSERT_EQ(0, device_import(writer, buf, EDU_DMA_WRITES));
 	ASSERT_EQ(0, device_import(reader, buf, EDU_DMA_READS));

@@ -46,13 +46,13 @@ static int bouncing_device_open(struct __test_metadata *_metadata, const struct 
 }
 
 /* A copy would be too large: an errno, and the device takes the next buffer. */
-HEAP_VIEW_TEST(too_large_for_a_copy)
+HEAP_MMAP_TEST(too_large_for_a_copy)
 {
 	int dev = bouncing_device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int large = heap_take(_metadata, &self->heap, BOUNCE_MAX + self->heap.page);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, large, len);
+	char *view = buf_mmap(_metadata, large, len);
 
 	pattern_fill(view, len, 15);
 	EXPECT_EQ(-EIO, device_import(dev, large, EDU_RW));
@@ -63,18 +63,18 @@ HEAP_VIEW_TEST(too_large_for_a_copy)
 	EXPECT_EQ(0, buf_sync(large, DMA_BUF_SYNC_END | SYNC_RW));
 	EXPECT_EQ(-1, pattern_differs(view, len, 15));
 
-	pattern_fill(buf_view(_metadata, buf, len), len, 16);
+	pattern_fill(buf_mmap(_metadata, buf, len), len, 16);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	expect_device_sees(_metadata, dev, len, 16);
 }
 
 /* No room for one copy more, until one of them goes. */
-HEAP_VIEW_TEST(room_for_copies_runs_out)
+HEAP_MMAP_TEST(room_for_copies_runs_out)
 {
 	int dev = bouncing_device_open(_metadata, &self->heap), devs[BOUNCE_FILES], count, ret = 0;
 	const size_t len = heap_len(&self->heap, BOUNCE_MAX);
 	int buf = heap_take(_metadata, &self->heap, len);
-	void *view = buf_view(_metadata, buf, len);
+	void *view = buf_mmap(_metadata, buf, len);
 
 	pattern_fill(view, len, 17);
 	for (count = 0; count < BOUNCE_FILES; count++) {
@@ -96,12 +96,12 @@ HEAP_VIEW_TEST(room_for_copies_runs_out)
 }
 
 /* The device has the memory after the last fd is closed, and then gives it up. */
-HEAP_VIEW_TEST(import_outlives_fd)
+HEAP_MMAP_TEST(import_outlives_fd)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 
 	pattern_fill(view, len, 11);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
@@ -114,13 +114,13 @@ HEAP_VIEW_TEST(import_outlives_fd)
 }
 
 static void transfer_for_ever(struct __test_metadata *_metadata, int dev, int buf, size_t len,
-			      const struct doomed *child)
+			      const struct victim *child)
 {
 	char bytes[LEN] = {};
 
 	ASSERT_LE(len, sizeof(bytes));
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
-	doomed_ready(_metadata, child);
+	victim_ready(_metadata, child);
 	for (;;)
 		ASSERT_EQ(0, device_writes(dev, 0, bytes, len));
 }
@@ -130,13 +130,13 @@ HEAP_TEST(killed_while_device_writes)
 {
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int dev = device_open(_metadata, &self->heap);
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child))
+	if (victim_fork(_metadata, &child))
 		transfer_for_ever(_metadata, dev, heap_take(_metadata, &self->heap, len), len,
 				  &child);
 	ASSERT_EQ(0, close(dev));
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	usleep(150 * 1000);
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
@@ -168,7 +168,7 @@ static bool device_is_bus_master(struct __test_metadata *_metadata)
 }
 
 /* A card that is too slow is cut off: it may not touch the buffer later. */
-HEAP_VIEW_TEST(device_too_slow)
+HEAP_MMAP_TEST(device_too_slow)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, KIB(4));
@@ -176,7 +176,7 @@ HEAP_VIEW_TEST(device_too_slow)
 	__u64 bytes[LEN / sizeof(__u64)] = {};
 
 	ASSERT_LE(len, sizeof(bytes));
-	pattern_fill(buf_view(_metadata, buf, len), len, 12);
+	pattern_fill(buf_mmap(_metadata, buf, len), len, 12);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	write_setting(_metadata, EDU_TIMEOUT, "10");
 	EXPECT_EQ(-ETIMEDOUT, device_writes(dev, 0, bytes, len));
@@ -186,12 +186,12 @@ HEAP_VIEW_TEST(device_too_slow)
 }
 
 /* The card is pulled while it has the buffer; what it wrote stays. */
-HEAP_VIEW_TEST(device_unplugged)
+HEAP_MMAP_TEST(device_unplugged)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 	int unplug;
 
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));

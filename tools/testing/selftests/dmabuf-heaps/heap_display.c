@@ -56,7 +56,7 @@ static struct picture take_picture(struct __test_metadata *_metadata,
 {
 	struct picture p = { .buf = heap_take(_metadata, heap, CARD_LEN) };
 
-	p.view = (void *)buf_view(_metadata, p.buf, CARD_LEN);
+	p.view = (void *)buf_mmap(_metadata, p.buf, CARD_LEN);
 	draw(_metadata, heap, &p, turn);
 	ASSERT_EQ(0, screen_add(screen, p.buf, &p.fb));
 	return p;
@@ -77,7 +77,7 @@ static void check_screen(struct __test_metadata *_metadata, const struct screen 
 	free(seen);
 }
 
-HEAP_VIEW_TEST(screen_shows_it)
+HEAP_MMAP_TEST(screen_shows_it)
 {
 	struct screen screen = open_screen(_metadata);
 	struct picture p[2];
@@ -103,7 +103,7 @@ static void fill(uint32_t *pixels, drmModeClip part, uint32_t colour)
 }
 
 /* The CPU writes in sessions; of that, what the driver is told of is seen. */
-HEAP_VIEW_TEST(screen_follows_updates)
+HEAP_MMAP_TEST(screen_follows_updates)
 {
 	static const drmModeClip told = { 10, 20, 110, 70 }, untold = { 150, 100, 251, 181 };
 	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
@@ -123,7 +123,7 @@ HEAP_VIEW_TEST(screen_follows_updates)
 		ASSERT_EQ(0, buf_sync(p.buf, END_WRITE));
 		check_screen(_metadata, &screen, want);
 
-		count_passes(_metadata, &self->heap);
+		count_maintenance(_metadata, &self->heap);
 		ASSERT_EQ(0, screen_update(&screen, p.fb, told));
 		expect_passes(_metadata, &self->heap, "no device looks at it", CARD_LEN, 0, 0);
 		fill(want, told, 0x123456 * round);
@@ -135,7 +135,7 @@ HEAP_VIEW_TEST(screen_follows_updates)
 }
 
 /* The screen has the memory after everybody else let it go, until it is told to. */
-HEAP_VIEW_TEST(screen_keeps_the_buffer)
+HEAP_MMAP_TEST(screen_keeps_the_buffer)
 {
 	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
 	struct screen screen = open_screen(_metadata);
@@ -158,21 +158,21 @@ HEAP_VIEW_TEST(screen_keeps_the_buffer)
 }
 
 /* As when a compositor dies, and another one starts. */
-HEAP_VIEW_TEST(killed_while_shown)
+HEAP_MMAP_TEST(killed_while_shown)
 {
 	struct screen screen;
 	struct picture p;
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		screen = open_screen(_metadata);
 		p = take_picture(_metadata, &self->heap, &screen, 0);
 		ASSERT_EQ(0, screen_show(&screen, p.fb));
-		doomed_ready(_metadata, &child);
+		victim_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 
@@ -182,7 +182,7 @@ HEAP_VIEW_TEST(killed_while_shown)
 	check_screen(_metadata, &screen, p.view);
 }
 
-HEAP_VIEW_TEST(too_small_for_the_screen)
+HEAP_MMAP_TEST(too_small_for_the_screen)
 {
 	struct screen screen = open_screen(_metadata);
 	int small = heap_take(_metadata, &self->heap, CARD_LEN - self->heap.page);

@@ -6,11 +6,11 @@
  * again, or can do without) or end with ENOMEM; in both cases every page must be
  * back. See fail-nth in Documentation/fault-injection/fault-injection.rst.
  */
-#define HEAP_KEEPS_MEMORY
+#define HEAP_USES_POOL
 #include "kselftest_harness.h"
 #include "heap_test.h"
 #include "dma_buf_phys.h"
-#include "heap_kept.h"
+#include "heap_pool.h"
 
 #define LEN		KIB(16)
 #define FAIL_NTH	"/proc/self/fail-nth"
@@ -69,7 +69,7 @@ static void prepare(struct __test_metadata *_metadata, struct run *run, bool imp
 	run->handle = 0;
 	run->held = false;
 	run->view = MAP_FAILED;
-	kept_empty(_metadata, run->heap);
+	pool_drain(_metadata, run->heap);
 	if (run->kept)
 		heap_dirty(_metadata, run->heap, run->kept);
 	if (imported)
@@ -96,7 +96,7 @@ static void check_heap(struct __test_metadata *_metadata, const struct heap_stat
 
 	ASSERT_EQ(0, heap_missing(heap));
 	buf = heap_take(_metadata, heap, LEN);
-	view = buf_view(_metadata, buf, LEN);
+	view = buf_mmap(_metadata, buf, LEN);
 	ASSERT_EQ(-1, zero_differs(view, LEN));
 	memset(view, 0xff, LEN);
 	ASSERT_EQ(0, munmap(view, LEN));
@@ -187,7 +187,7 @@ static bool begin(struct __test_metadata *_metadata, struct run *run,
 	return true;
 }
 
-HEAP_VIEW_TEST(fail_alloc)
+HEAP_MMAP_TEST(fail_alloc)
 {
 	struct run run;
 
@@ -196,7 +196,7 @@ HEAP_VIEW_TEST(fail_alloc)
 }
 
 /* Out of what is kept: all of it, and a part. */
-HEAP_VIEW_TEST(fail_warm_alloc)
+HEAP_MMAP_TEST(fail_warm_alloc)
 {
 	struct run run;
 
@@ -208,7 +208,7 @@ HEAP_VIEW_TEST(fail_warm_alloc)
 	EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
 }
 
-HEAP_VIEW_TEST(fail_map)
+HEAP_MMAP_TEST(fail_map)
 {
 	struct run run;
 
@@ -216,7 +216,7 @@ HEAP_VIEW_TEST(fail_map)
 		EXPECT_GT(walk(_metadata, &run, attempt_map, false), 0);
 }
 
-HEAP_VIEW_TEST(fail_import)
+HEAP_MMAP_TEST(fail_import)
 {
 	struct run run;
 
@@ -225,7 +225,7 @@ HEAP_VIEW_TEST(fail_import)
 }
 
 /* A file that was refused an address holds nothing: all memory is back in each run. */
-HEAP_VIEW_TEST(fail_address)
+HEAP_MMAP_TEST(fail_address)
 {
 	struct run run;
 
@@ -234,7 +234,7 @@ HEAP_VIEW_TEST(fail_address)
 }
 
 /* Nothing in a session needs memory, whatever is attached. */
-HEAP_VIEW_TEST(fail_sync)
+HEAP_MMAP_TEST(fail_sync)
 {
 	struct run run;
 

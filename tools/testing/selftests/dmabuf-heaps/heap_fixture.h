@@ -146,7 +146,7 @@ static inline int heap_take_most(struct __test_metadata *_metadata,
 	return buf;
 }
 
-static inline char *buf_view(struct __test_metadata *_metadata, int buf, size_t len)
+static inline char *buf_mmap(struct __test_metadata *_metadata, int buf, size_t len)
 {
 	char *view = buf_map(buf, len, 0);
 
@@ -160,7 +160,7 @@ static inline void heap_dirty(struct __test_metadata *_metadata, const struct he
 			      size_t len)
 {
 	int buf = heap_take(_metadata, heap, len);
-	char *view = buf_view(_metadata, buf, len);
+	char *view = buf_mmap(_metadata, buf, len);
 
 	memset(view, 0xff, len);
 	ASSERT_EQ(0, munmap(view, len));
@@ -209,13 +209,13 @@ static inline void kill_child(struct __test_metadata *_metadata, pid_t pid)
 }
 
 /* A child that says when it has come to where it shall be killed. */
-struct doomed {
+struct victim {
 	pid_t pid;
 	int ready[2];
 };
 
 /* Whether this is the child. */
-static inline bool doomed_fork(struct __test_metadata *_metadata, struct doomed *child)
+static inline bool victim_fork(struct __test_metadata *_metadata, struct victim *child)
 {
 	ASSERT_EQ(0, pipe(child->ready));
 	child->pid = fork();
@@ -223,13 +223,13 @@ static inline bool doomed_fork(struct __test_metadata *_metadata, struct doomed 
 	return !child->pid;
 }
 
-static inline void doomed_ready(struct __test_metadata *_metadata, const struct doomed *child)
+static inline void victim_ready(struct __test_metadata *_metadata, const struct victim *child)
 {
 	ASSERT_EQ(1, write(child->ready[1], "", 1));
 }
 
 /* It fails, at the end of the pipe, when the child ended before it was ready. */
-static inline void doomed_wait(struct __test_metadata *_metadata, const struct doomed *child)
+static inline void victim_wait(struct __test_metadata *_metadata, const struct victim *child)
 {
 	char byte;
 
@@ -326,7 +326,7 @@ static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(
 #define HEAP_TEST(test)		TEST_F_TIMEOUT(heap, test, HEAP_TEST_TIMEOUT)
 
 /* A test of every heap whose buffers a CPU may look at. */
-#define HEAP_VIEW_TEST(test)							\
+#define HEAP_MMAP_TEST(test)							\
 	static void test##_with_view(struct __test_metadata *_metadata,		\
 				     struct _test_data_heap *self);			\
 	HEAP_TEST(test)								\

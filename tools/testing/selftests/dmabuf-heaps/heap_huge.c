@@ -39,14 +39,14 @@ static void expect_entries(struct __test_metadata *_metadata, char *view, size_t
 		TH_LOG("%ld KiB of page tables for %zu bytes", grown, len);
 }
 
-HEAP_VIEW_TEST(congruent_view_is_huge)
+HEAP_MMAP_TEST(congruent_view_is_huge)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
 	expect_entries(_metadata, view_at(_metadata, buf, LEN, 0, 0, RW), LEN, true);
 }
 
-HEAP_VIEW_TEST(other_view_is_of_pages)
+HEAP_MMAP_TEST(other_view_is_of_pages)
 {
 	const size_t page = self->heap.page;
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -56,7 +56,7 @@ HEAP_VIEW_TEST(other_view_is_of_pages)
 	expect_entries(_metadata, view_at(_metadata, buf, LEN, 0, HUGE - page, RW), LEN, false);
 }
 
-HEAP_VIEW_TEST(no_second_fault_after_a_read)
+HEAP_MMAP_TEST(no_second_fault_after_a_read)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *huge = view_at(_metadata, buf, LEN, 0, 0, RW);
@@ -67,7 +67,7 @@ HEAP_VIEW_TEST(no_second_fault_after_a_read)
 }
 
 /* Each page is the right one, through huge entries, page tables and alone. */
-HEAP_VIEW_TEST(views_agree)
+HEAP_MMAP_TEST(views_agree)
 {
 	const size_t page = self->heap.page;
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -91,7 +91,7 @@ HEAP_VIEW_TEST(views_agree)
 }
 
 /* Parts that begin and end beside, on and across what a huge entry could map. */
-HEAP_VIEW_TEST(parts_of_a_buffer)
+HEAP_MMAP_TEST(parts_of_a_buffer)
 {
 	const size_t page = self->heap.page, len = huge_len(&self->heap, MIB(8));
 	const size_t border = len < 2 * HUGE ? len / 2 : HUGE;
@@ -120,7 +120,7 @@ HEAP_VIEW_TEST(parts_of_a_buffer)
 }
 
 /* Small ones have no neighbour's pages in view, where a fault enters many. */
-HEAP_VIEW_TEST(neighbours_stay_apart)
+HEAP_MMAP_TEST(neighbours_stay_apart)
 {
 	const size_t page = self->heap.page, len = 3 * page;
 	char *views[8];
@@ -139,7 +139,7 @@ HEAP_VIEW_TEST(neighbours_stay_apart)
 }
 
 /* An extent that begins one page above 2 MiB, because nothing else is left. */
-HEAP_VIEW_TEST(extent_that_is_not_aligned)
+HEAP_MMAP_TEST(extent_that_is_not_aligned)
 {
 	const size_t page = self->heap.page, len = huge_len(&self->heap, MIB(8));
 	const size_t below = self->heap.free >= MIB(16) ? MIB(4) + page : page;
@@ -149,7 +149,7 @@ HEAP_VIEW_TEST(extent_that_is_not_aligned)
 
 	if (self->heap.area[0])
 		SKIP(return, "a CMA area is not filled to its last page");
-	snprintf(empty, sizeof(empty), HEAP_DEBUGFS "/%s/cache/empty", self->heap.name);
+	snprintf(empty, sizeof(empty), HEAP_DEBUGFS "/%s/pool/drain", self->heap.name);
 	if (!access(empty, W_OK))
 		write_setting(_metadata, empty, "1");
 	ASSERT_EQ(0, heap_base(self->heap.name, &base));
@@ -165,7 +165,7 @@ HEAP_VIEW_TEST(extent_that_is_not_aligned)
 	EXPECT_EQ(-1, numbers_differ(view, len - page, 8));
 }
 
-HEAP_VIEW_TEST(read_only)
+HEAP_MMAP_TEST(read_only)
 {
 	int ro = heap_alloc_flags(self->heap.fd, LEN, O_RDONLY | O_CLOEXEC);
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -189,7 +189,7 @@ HEAP_VIEW_TEST(read_only)
 }
 
 /* The kernel drops a huge entry of which a part changes, and it comes back in pieces. */
-HEAP_VIEW_TEST(mprotect_of_a_part)
+HEAP_MMAP_TEST(mprotect_of_a_part)
 {
 	const size_t page = self->heap.page, part = half_of(LEN);
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -211,7 +211,7 @@ HEAP_VIEW_TEST(mprotect_of_a_part)
 }
 
 /* All of it, so that the entries stay. */
-HEAP_VIEW_TEST(mprotect_of_all)
+HEAP_MMAP_TEST(mprotect_of_all)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = view_at(_metadata, buf, LEN, 0, 0, RW);
@@ -227,7 +227,7 @@ HEAP_VIEW_TEST(mprotect_of_all)
 	EXPECT_EQ(-1, numbers_differ(view_at(_metadata, buf, LEN, 0, 0, RW), LEN, 2));
 }
 
-HEAP_VIEW_TEST(munmap_of_a_part)
+HEAP_MMAP_TEST(munmap_of_a_part)
 {
 	const size_t page = self->heap.page, part = half_of(LEN);
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -247,7 +247,7 @@ HEAP_VIEW_TEST(munmap_of_a_part)
 	EXPECT_EQ(-1, numbers_differ(view + part + page, LEN - part - page, 5));
 }
 
-HEAP_VIEW_TEST(fork_and_both_write)
+HEAP_MMAP_TEST(fork_and_both_write)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *huge = view_at(_metadata, buf, LEN, 0, 0, RW);
@@ -272,7 +272,7 @@ HEAP_VIEW_TEST(fork_and_both_write)
 }
 
 /* Entries move with the view where they fit; where they do not, faults find them. */
-HEAP_VIEW_TEST(mremap_moves)
+HEAP_MMAP_TEST(mremap_moves)
 {
 	const size_t page = self->heap.page, half = half_of(LEN);
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -305,7 +305,7 @@ HEAP_VIEW_TEST(mremap_moves)
 }
 
 /* What is meant for ordinary memory is refused, or does nothing, and harms nothing. */
-HEAP_VIEW_TEST(advice_and_locks)
+HEAP_MMAP_TEST(advice_and_locks)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *room = room_at(_metadata, LEN, 0), *view;
@@ -323,7 +323,7 @@ HEAP_VIEW_TEST(advice_and_locks)
 	EXPECT_EQ(-1, numbers_differ(view, LEN, 1));
 }
 
-HEAP_VIEW_TEST(view_outlives_fd)
+HEAP_MMAP_TEST(view_outlives_fd)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = view_at(_metadata, buf, LEN, 0, 0, RW);
@@ -341,7 +341,7 @@ HEAP_VIEW_TEST(view_outlives_fd)
 }
 
 /* Who wants no huge pages gets none, and the same bytes. */
-HEAP_VIEW_TEST(without_huge_pages)
+HEAP_MMAP_TEST(without_huge_pages)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *view = view_at(_metadata, buf, LEN, 0, 0, RW);

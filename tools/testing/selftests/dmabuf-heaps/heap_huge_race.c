@@ -94,7 +94,7 @@ static void race_in_view(struct __test_metadata *_metadata, const struct heap_st
 		ASSERT_EQ(0, pthread_join(runners[i].thread, NULL));
 }
 
-HEAP_VIEW_TEST(two_threads)
+HEAP_MMAP_TEST(two_threads)
 {
 	struct race race = {
 		.len = huge_len(&self->heap, HUGE), .step = self->heap.page,
@@ -105,7 +105,7 @@ HEAP_VIEW_TEST(two_threads)
 }
 
 /* Huge pages come and go meanwhile: one thread may want an entry, the other a table. */
-HEAP_VIEW_TEST(two_threads_and_huge_pages)
+HEAP_MMAP_TEST(two_threads_and_huge_pages)
 {
 	const size_t len = huge_len(&self->heap, MIB(16));
 	struct race race = { .len = len, .step = len < HUGE ? len : HUGE };

@@ -53,10 +53,10 @@ HEAP_TEST(sizes)
 	}
 }
 
-HEAP_VIEW_TEST(export_gives_same_buffer)
+HEAP_MMAP_TEST(export_gives_same_buffer)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	char *exported_view;
 	__u32 handle;
@@ -69,7 +69,7 @@ HEAP_VIEW_TEST(export_gives_same_buffer)
 	EXPECT_TRUE(same_buffer(buf, exported));
 	EXPECT_EQ(LEN, lseek(exported, 0, SEEK_END));
 
-	exported_view = buf_view(_metadata, exported, LEN);
+	exported_view = buf_mmap(_metadata, exported, LEN);
 	EXPECT_EQ(-1, pattern_differs(exported_view, LEN, 1));
 	pattern_fill(exported_view, LEN, 2);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 2));
@@ -89,10 +89,10 @@ HEAP_TEST(device_has_no_view)
 	EXPECT_EQ(-EINVAL, drm_map_offset(drm, handle));
 }
 
-HEAP_VIEW_TEST(import_outlives_fd)
+HEAP_MMAP_TEST(import_outlives_fd)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 
@@ -104,7 +104,7 @@ HEAP_VIEW_TEST(import_outlives_fd)
 
 	buf = drm_export(drm, handle);
 	ASSERT_GE(buf, 0);
-	view = buf_view(_metadata, buf, LEN);
+	view = buf_mmap(_metadata, buf, LEN);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 3));
 	ASSERT_EQ(0, munmap(view, LEN));
 	ASSERT_EQ(0, close(buf));
@@ -114,10 +114,10 @@ HEAP_VIEW_TEST(import_outlives_fd)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_VIEW_TEST(two_device_files)
+HEAP_MMAP_TEST(two_device_files)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	int drm[2], exported[2];
 	__u32 handle[2];
 	size_t i;
@@ -129,12 +129,12 @@ HEAP_VIEW_TEST(two_device_files)
 		ASSERT_GE(exported[i], 0);
 		EXPECT_TRUE(same_buffer(buf, exported[i]));
 		pattern_fill(view, LEN, i);
-		EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, exported[i], LEN), LEN, i));
+		EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, exported[i], LEN), LEN, i));
 	}
 	EXPECT_EQ(0, drm_close_handle(drm[0], handle[0]));
 	EXPECT_EQ(-ENOENT, drm_export(drm[0], handle[0]));
 	pattern_fill(view, LEN, 4);
-	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, exported[1], LEN), LEN, 4));
+	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, exported[1], LEN), LEN, 4));
 	EXPECT_GE(drm_export(drm[1], handle[1]), 0);
 }
 

@@ -2,7 +2,7 @@
 /*
  * What a dma-buf file of a kernel with the heaps in its tree understands: NXP's
  * DMA_BUF_IOCTL_PHYS, Rockchip's DMA_BUF_IOCTL_SYNC_PARTIAL, and mmap at addresses
- * that suit huge page table entries. CONFIG_DMABUF_HEAPS_PHYS_IOCTL has to be set.
+ * that suit huge page table entries. CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL has to be set.
  *
  * That an address is right is seen in /dev/mem, which shows what is there.
  * Compiled for 32 bits and run on a 64-bit kernel, this tests its 32-bit callers.
@@ -47,7 +47,7 @@ static unsigned long buf_phys(struct __test_metadata *_metadata, int buf)
 	struct dma_buf_vendor_phys arg = {};
 
 	ASSERT_EQ(0, buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_PHYS, &arg))
-		TH_LOG("a kernel with the hook, and CONFIG_DMABUF_HEAPS_PHYS_IOCTL?");
+		TH_LOG("a kernel with the hook, and CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL?");
 	ASSERT_NE(0, arg.phys);
 	return arg.phys;
 }
@@ -119,10 +119,10 @@ HEAP_TEST(phys_of_both_numbers)
 	EXPECT_EQ(0x5a5a5a5a, narrow.after);
 }
 
-HEAP_VIEW_TEST(phys_leads_to_the_bytes)
+HEAP_MMAP_TEST(phys_leads_to_the_bytes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	__u64 phys;
 
 	pattern_fill(view, LEN, 1);
@@ -134,21 +134,21 @@ HEAP_VIEW_TEST(phys_leads_to_the_bytes)
 }
 
 /* It is also the cache flush of those programs: all of a cached buffer, each time. */
-HEAP_VIEW_TEST(phys_flushes)
+HEAP_MMAP_TEST(phys_flushes)
 {
 	struct heap_state *heap = &self->heap;
 	const int passes = heap->cached ? 1 : 0;
 	int buf = heap_take(_metadata, heap, LEN), i;
-	char *view = buf_view(_metadata, buf, LEN);
-	struct heap_passes seen;
+	char *view = buf_mmap(_metadata, buf, LEN);
+	struct heap_maintenance seen;
 	__u64 phys;
 
 	trace_maintenance(_metadata, "1");
 	for (i = 0; i < 3; i++) {
 		pattern_fill(view, LEN, i);
-		count_passes(_metadata, heap);
+		count_maintenance(_metadata, heap);
 		ASSERT_EQ(0, buf_ioctl(buf, PHYS_64, &phys));
-		seen = count_passes(_metadata, heap);
+		seen = count_maintenance(_metadata, heap);
 		EXPECT_EQ(passes, seen.clean);
 		EXPECT_EQ(passes, seen.invalidate);
 		EXPECT_EQ(2 * passes * LEN, seen.bytes);
@@ -160,7 +160,7 @@ HEAP_VIEW_TEST(phys_flushes)
  * The order of calls of libimxdmabuffer 1.1.3: the address at once, one view that
  * it keeps, and nothing but PHYS for sync, where the heap is cached.
  */
-HEAP_VIEW_TEST(as_libimxdmabuffer_does)
+HEAP_MMAP_TEST(as_libimxdmabuffer_does)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = 3 * heap->page + 123, whole = 4 * heap->page;
@@ -207,21 +207,21 @@ HEAP_TEST(protected_has_an_address)
 	check_no_view(_metadata, &self->heap);
 }
 
-HEAP_VIEW_TEST(part_costs_the_part)
+HEAP_MMAP_TEST(part_costs_the_part)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t page = heap->page, cost = heap->cached ? page : 0;
 	int buf = heap_take(_metadata, heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
-	struct heap_passes passes;
+	char *view = buf_mmap(_metadata, buf, LEN);
+	struct heap_maintenance passes;
 
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, buf_sync_part(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, page, page));
 	pattern_fill(view + page, page, 3);
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, buf_sync_part(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, page, page));
-	passes = count_passes(_metadata, heap);
+	passes = count_maintenance(_metadata, heap);
 	EXPECT_EQ(cost, passes.bytes);
 	EXPECT_EQ(heap->cached ? 1 : 0, passes.clean);
 	EXPECT_EQ(0, passes.invalidate);
@@ -229,7 +229,7 @@ HEAP_VIEW_TEST(part_costs_the_part)
 	trace_maintenance(_metadata, "0");
 }
 
-HEAP_VIEW_TEST(bad_parts)
+HEAP_MMAP_TEST(bad_parts)
 {
 	const __u64 wrong[] = { 0, DMA_BUF_SYNC_END, 8, START_RW | 16, END_RW | 1ULL << 32 };
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -297,7 +297,7 @@ TEST(other_exporters)
  * are such that one beside the other is not there by luck, and not by what Linux
  * 6.12 does for multiples of 2 MiB anyway.
  */
-HEAP_VIEW_TEST(large_views_suit_huge_entries)
+HEAP_MMAP_TEST(large_views_suit_huge_entries)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = 2 * HUGE, page = heap->page;
@@ -307,16 +307,16 @@ HEAP_VIEW_TEST(large_views_suit_huge_entries)
 	/* A small heap has no large buffer, and 32-bit processes too little room. */
 	if (heap_len(heap, len) < len || sizeof(long) < 8) {
 		buf = heap_take(_metadata, heap, LEN);
-		buf_view(_metadata, buf, LEN);
+		buf_mmap(_metadata, buf, LEN);
 		return;
 	}
 	buf = heap_take(_metadata, heap, len);
 	for (i = 0; i < 8; i++) {
-		view = (uintptr_t)buf_view(_metadata, buf, len - 3 * page);
+		view = (uintptr_t)buf_mmap(_metadata, buf, len - 3 * page);
 		EXPECT_EQ(0, view % HUGE);
 		part = (uintptr_t)buf_map(buf, len - 5 * page, 5 * page);
 		EXPECT_EQ(5 * page, part % HUGE);
-		view = (uintptr_t)buf_view(_metadata, buf, len);
+		view = (uintptr_t)buf_mmap(_metadata, buf, len);
 		EXPECT_EQ(0, view % HUGE);
 	}
 }

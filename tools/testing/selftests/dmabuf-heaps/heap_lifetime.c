@@ -11,10 +11,10 @@
 #define LEN	heap_len(&self->heap, MIB(2))
 #define KILLS	20
 
-HEAP_VIEW_TEST(dup_keeps_buffer)
+HEAP_MMAP_TEST(dup_keeps_buffer)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	int copy = dup(buf);
 
 	ASSERT_GE(copy, 0);
@@ -22,23 +22,23 @@ HEAP_VIEW_TEST(dup_keeps_buffer)
 	ASSERT_EQ(0, munmap(view, LEN));
 	ASSERT_EQ(0, close(buf));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
-	view = buf_view(_metadata, copy, LEN);
+	view = buf_mmap(_metadata, copy, LEN);
 	EXPECT_EQ(-1, pattern_differs(view, LEN, 1));
 	ASSERT_EQ(0, munmap(view, LEN));
 	ASSERT_EQ(0, close(copy));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_VIEW_TEST(buffer_outlives_node)
+HEAP_MMAP_TEST(buffer_outlives_node)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 
 	ASSERT_EQ(0, close(self->heap.fd));
 	pattern_fill(view, LEN, 2);
 	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
 	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
-	EXPECT_EQ(-1, pattern_differs(buf_view(_metadata, buf, LEN), LEN, 2));
+	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, buf, LEN), LEN, 2));
 }
 
 union fd_message {
@@ -81,10 +81,10 @@ static int receive_fd(struct __test_metadata *_metadata, int sock)
 	return fd;
 }
 
-HEAP_VIEW_TEST(passed_over_socket)
+HEAP_MMAP_TEST(passed_over_socket)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_view(_metadata, buf, LEN);
+	char *view = buf_mmap(_metadata, buf, LEN);
 	int sock[2];
 	pid_t pid;
 
@@ -98,7 +98,7 @@ HEAP_VIEW_TEST(passed_over_socket)
 		ASSERT_EQ(0, munmap(view, LEN));
 		ASSERT_EQ(0, close(buf));
 		passed = receive_fd(_metadata, sock[1]);
-		view = buf_view(_metadata, passed, LEN);
+		view = buf_mmap(_metadata, passed, LEN);
 		ASSERT_EQ(-1, pattern_differs(view, LEN, 3));
 		pattern_fill(view, LEN, 4);
 		_exit(0);
@@ -130,9 +130,9 @@ HEAP_TEST(left_in_socket)
 /* Allocates and frees for ever, once it has told that it is about to begin. */
 static void allocate_until_killed(struct __test_metadata *_metadata,
 				  const struct heap_state *heap, size_t len,
-				  const struct doomed *child)
+				  const struct victim *child)
 {
-	doomed_ready(_metadata, child);
+	victim_ready(_metadata, child);
 	for (;;) {
 		int buf = heap_alloc(heap->fd, len);
 
@@ -177,11 +177,11 @@ HEAP_TEST(killed_while_allocating)
 			.tv_sec = moment / 1000000000,
 			.tv_nsec = moment % 1000000000,
 		};
-		struct doomed child;
+		struct victim child;
 
-		if (doomed_fork(_metadata, &child))
+		if (victim_fork(_metadata, &child))
 			allocate_until_killed(_metadata, &self->heap, len, &child);
-		doomed_wait(_metadata, &child);
+		victim_wait(_metadata, &child);
 		nanosleep(&pause, NULL);
 		kill_child(_metadata, child.pid);
 		ASSERT_EQ(0, heap_missing(&self->heap))
@@ -190,24 +190,24 @@ HEAP_TEST(killed_while_allocating)
 	EXPECT_EQ(0, close(heap_take_most(_metadata, &self->heap, len)));
 }
 
-HEAP_VIEW_TEST(killed_with_everything_open)
+HEAP_MMAP_TEST(killed_with_everything_open)
 {
 	int drm = vgem_open(_metadata);
-	struct doomed child;
+	struct victim child;
 
 	ASSERT_EQ(0, close(drm));
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		int buf = heap_take(_metadata, &self->heap, LEN);
 		__u32 handle;
 
-		pattern_fill(buf_view(_metadata, buf, LEN), LEN, 5);
+		pattern_fill(buf_mmap(_metadata, buf, LEN), LEN, 5);
 		ASSERT_EQ(0, drm_import(vgem_open(_metadata), buf, &handle));
 		ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
-		doomed_ready(_metadata, &child);
+		victim_ready(_metadata, &child);
 		for (;;)
 			pause();
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(&self->heap));
@@ -221,7 +221,7 @@ static size_t at_most(const struct heap_state *heap, size_t len, size_t count)
 	return len < most ? len : most;
 }
 
-HEAP_VIEW_TEST(next_owner_sees_zeroes)
+HEAP_MMAP_TEST(next_owner_sees_zeroes)
 {
 	const size_t len = at_most(&self->heap, MIB(1), 32);
 	int bufs[32];
@@ -231,7 +231,7 @@ HEAP_VIEW_TEST(next_owner_sees_zeroes)
 		char *view;
 
 		bufs[i] = heap_take(_metadata, &self->heap, len);
-		view = buf_view(_metadata, bufs[i], len);
+		view = buf_mmap(_metadata, bufs[i], len);
 		memset(view, 0xff, len);
 		ASSERT_EQ(0, munmap(view, len));
 	}
@@ -241,7 +241,7 @@ HEAP_VIEW_TEST(next_owner_sees_zeroes)
 
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
 		bufs[i] = heap_take(_metadata, &self->heap, len);
-		EXPECT_EQ(-1, zero_differs(buf_view(_metadata, bufs[i], len), len))
+		EXPECT_EQ(-1, zero_differs(buf_mmap(_metadata, bufs[i], len), len))
 			TH_LOG("buffer %zu", i);
 	}
 }
@@ -276,7 +276,7 @@ static void allocate_and_mark(struct __test_metadata *_metadata, const struct he
 	for (round = 0; round < 60; round++) {
 		const size_t len = at_most(heap, sizes[round % ARRAY_SIZE(sizes)], 8);
 		int buf = heap_take(_metadata, heap, len);
-		char *view = buf_view(_metadata, buf, len);
+		char *view = buf_mmap(_metadata, buf, len);
 
 		ASSERT_EQ(-1, zero_differs(view, len));
 		pattern_fill(view, len, seed);
@@ -286,7 +286,7 @@ static void allocate_and_mark(struct __test_metadata *_metadata, const struct he
 	}
 }
 
-HEAP_VIEW_TEST(two_processes)
+HEAP_MMAP_TEST(two_processes)
 {
 	pid_t pid = fork();
 

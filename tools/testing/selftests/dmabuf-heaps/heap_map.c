@@ -19,11 +19,11 @@ static int map_error(int buf, size_t len, int prot, int flags, off_t offset)
 	return map == MAP_FAILED ? errno : 0;
 }
 
-HEAP_VIEW_TEST(views_share_bytes)
+HEAP_MMAP_TEST(views_share_bytes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *first = buf_view(_metadata, buf, LEN);
-	char *second = buf_view(_metadata, buf, LEN);
+	char *first = buf_mmap(_metadata, buf, LEN);
+	char *second = buf_mmap(_metadata, buf, LEN);
 
 	EXPECT_NE(first, second);
 	pattern_fill(first, LEN, 1);
@@ -32,7 +32,7 @@ HEAP_VIEW_TEST(views_share_bytes)
 	EXPECT_EQ(-1, pattern_differs(first, LEN, 2));
 }
 
-HEAP_VIEW_TEST(private_is_refused)
+HEAP_MMAP_TEST(private_is_refused)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
@@ -40,7 +40,7 @@ HEAP_VIEW_TEST(private_is_refused)
 	EXPECT_EQ(EINVAL, map_error(buf, LEN, PROT_READ | PROT_WRITE, MAP_PRIVATE, 0));
 }
 
-HEAP_VIEW_TEST(past_the_end_is_refused)
+HEAP_MMAP_TEST(past_the_end_is_refused)
 {
 	const int rw = PROT_READ | PROT_WRITE;
 	const size_t page = self->heap.page;
@@ -56,7 +56,7 @@ HEAP_VIEW_TEST(past_the_end_is_refused)
 	EXPECT_EQ(0, map_error(buf, page, rw, MAP_SHARED, LEN - page));
 }
 
-HEAP_VIEW_TEST(access_mode_of_fd)
+HEAP_MMAP_TEST(access_mode_of_fd)
 {
 	int ro = heap_alloc_flags(self->heap.fd, LEN, O_RDONLY | O_CLOEXEC);
 	int wo = heap_alloc_flags(self->heap.fd, LEN, O_WRONLY | O_CLOEXEC);
@@ -78,14 +78,14 @@ HEAP_VIEW_TEST(access_mode_of_fd)
 }
 
 /* Windows of three pages; some cross what could be a 2 MiB entry's border. */
-HEAP_VIEW_TEST(window_at_offset)
+HEAP_MMAP_TEST(window_at_offset)
 {
 	const size_t page = self->heap.page;
 	const size_t offsets[] = {
 		page, EIGHTH, 2 * EIGHTH - page, 4 * EIGHTH - 2 * page, LEN - 3 * page,
 	};
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *all = buf_view(_metadata, buf, LEN);
+	char *all = buf_mmap(_metadata, buf, LEN);
 	size_t i;
 
 	pattern_fill(all, LEN, 3);
@@ -100,11 +100,11 @@ HEAP_VIEW_TEST(window_at_offset)
 	}
 }
 
-HEAP_VIEW_TEST(partial_munmap)
+HEAP_MMAP_TEST(partial_munmap)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
-	char *other = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
+	char *other = buf_mmap(_metadata, buf, LEN);
 
 	pattern_fill(map, LEN, 4);
 	ASSERT_EQ(0, munmap(map + 3 * EIGHTH, EIGHTH));
@@ -117,10 +117,10 @@ HEAP_VIEW_TEST(partial_munmap)
 }
 
 /* A buffer cannot grow, nor can a view of a part of it: VM_DONTEXPAND. */
-HEAP_VIEW_TEST(mremap_cannot_grow)
+HEAP_MMAP_TEST(mremap_cannot_grow)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	char *part = buf_map(buf, EIGHTH, 0);
 
 	ASSERT_NE(MAP_FAILED, part);
@@ -133,11 +133,11 @@ HEAP_VIEW_TEST(mremap_cannot_grow)
 }
 
 /* What was not touched before the move must be found by faults after it. */
-HEAP_VIEW_TEST(mremap_moves_and_shrinks)
+HEAP_MMAP_TEST(mremap_moves_and_shrinks)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *all = buf_view(_metadata, buf, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *all = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	char *place = mmap(NULL, LEN, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	ASSERT_NE(MAP_FAILED, place);
@@ -150,10 +150,10 @@ HEAP_VIEW_TEST(mremap_moves_and_shrinks)
 	EXPECT_EQ(SIGSEGV, touch_signal(_metadata, place + EIGHTH, false));
 }
 
-HEAP_VIEW_TEST(fork_shares_bytes)
+HEAP_MMAP_TEST(fork_shares_bytes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	pid_t pid;
 
 	pattern_fill(map, LEN / 2, 6);
@@ -169,10 +169,10 @@ HEAP_VIEW_TEST(fork_shares_bytes)
 	EXPECT_EQ(-1, pattern_differs(map, LEN, 7));
 }
 
-HEAP_VIEW_TEST(view_outlives_fd)
+HEAP_MMAP_TEST(view_outlives_fd)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 
 	pattern_fill(map, LEN / 2, 8);
 	ASSERT_EQ(0, close(buf));
@@ -188,10 +188,10 @@ HEAP_VIEW_TEST(view_outlives_fd)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_VIEW_TEST(mprotect_is_obeyed)
+HEAP_MMAP_TEST(mprotect_is_obeyed)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 
 	pattern_fill(map, LEN, 10);
 	ASSERT_EQ(0, mprotect(map, LEN, PROT_READ));
@@ -206,16 +206,16 @@ HEAP_VIEW_TEST(mprotect_is_obeyed)
 }
 
 /* Faults taken by the kernel, when it copies from and to a fresh view. */
-HEAP_VIEW_TEST(system_calls_copy)
+HEAP_MMAP_TEST(system_calls_copy)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *source = buf_view(_metadata, buf, LEN);
-	char *target = buf_view(_metadata, buf, LEN);
+	char *source = buf_mmap(_metadata, buf, LEN);
+	char *target = buf_mmap(_metadata, buf, LEN);
 	int pipe_fd[2];
 
 	pattern_fill(source, KIB(8), 11);
 	ASSERT_EQ(0, munmap(source, LEN));
-	source = buf_view(_metadata, buf, LEN);
+	source = buf_mmap(_metadata, buf, LEN);
 	ASSERT_EQ(0, pipe(pipe_fd));
 	ASSERT_EQ(KIB(8), write(pipe_fd[1], source, KIB(8)));
 	ASSERT_EQ(KIB(8), read(pipe_fd[0], target + 5 * EIGHTH, KIB(8)));

@@ -40,7 +40,7 @@ static int range_sync(int node, int buf, __u64 flags, __u64 offset, __u64 len)
 }
 
 /* What is written in a session of a part is there, and so is all beside it. */
-HEAP_VIEW_TEST(sessions)
+HEAP_MMAP_TEST(sessions)
 {
 	const size_t len = heap_len(&self->heap, KIB(256)), page = self->heap.page;
 	const struct {
@@ -50,7 +50,7 @@ HEAP_VIEW_TEST(sessions)
 		{ 100, 3 }, { 0, len },
 	};
 	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_view(_metadata, buf, len), *want = malloc(len);
+	char *view = buf_mmap(_metadata, buf, len), *want = malloc(len);
 	size_t i;
 
 	ASSERT_NE(NULL, want);
@@ -68,19 +68,19 @@ HEAP_VIEW_TEST(sessions)
 }
 
 /* One pass over the lines that the part lies in, and over no more. */
-HEAP_VIEW_TEST(maintains_the_part)
+HEAP_MMAP_TEST(maintains_the_part)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = heap_len(heap, MIB(1)), offset = len / 2 + 1000, part = 100;
 	int node = node_open(_metadata), buf = heap_take(_metadata, heap, len);
-	struct heap_passes all, some;
+	struct heap_maintenance all, some;
 
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, buf_sync(buf, END_RW));
-	all = count_passes(_metadata, heap);
+	all = count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, offset, part));
-	some = count_passes(_metadata, heap);
+	some = count_maintenance(_metadata, heap);
 	if (!heap->cached) {
 		EXPECT_EQ(0, some.clean + some.invalidate);
 		return;
@@ -95,13 +95,13 @@ HEAP_VIEW_TEST(maintains_the_part)
 	EXPECT_EQ(0, some.size % 32);
 
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, offset, part));
-	some = count_passes(_metadata, heap);
+	some = count_maintenance(_metadata, heap);
 	EXPECT_EQ(1, some.clean);
 	EXPECT_EQ(0, some.invalidate);
 	EXPECT_LE(some.size, part + 2 * 256);
 	/* Of the last byte too. */
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, len - 1, 1));
-	some = count_passes(_metadata, heap);
+	some = count_maintenance(_metadata, heap);
 	EXPECT_EQ(all.addr + len, some.addr + some.size);
 	trace_maintenance(_metadata, "0");
 }
@@ -110,30 +110,30 @@ HEAP_VIEW_TEST(maintains_the_part)
  * Beside a device that may write, all that was written in no session is cleaned
  * before the first one, once, and from then on it is the part.
  */
-HEAP_VIEW_TEST(maintains_the_part_beside_a_device)
+HEAP_MMAP_TEST(maintains_the_part_beside_a_device)
 {
 	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
 	const __u32 flags = device_flags(_metadata, dev);
 	const size_t len = buffer_len(&self->heap, 1, LEN), part = 256;
 	int buf = heap_take(_metadata, &self->heap, len);
-	struct heap_passes passes;
+	struct heap_maintenance passes;
 
 	if (!self->heap.cached || flags & (EDU_DMA_COHERENT | EDU_DMA_BOUNCES))
 		SKIP(return, "not a device that passes a cached buffer's lines by");
-	buf_view(_metadata, buf, len);
+	buf_mmap(_metadata, buf, len);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, &self->heap);
+	count_maintenance(_metadata, &self->heap);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
-	passes = count_passes(_metadata, &self->heap);
+	passes = count_maintenance(_metadata, &self->heap);
 	EXPECT_EQ(len + part, passes.bytes);
 	EXPECT_EQ(2, passes.clean + passes.invalidate);
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, 0, part));
-	passes = count_passes(_metadata, &self->heap);
+	passes = count_maintenance(_metadata, &self->heap);
 	EXPECT_EQ(1, passes.clean);
 	EXPECT_EQ(part, passes.bytes);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
-	passes = count_passes(_metadata, &self->heap);
+	passes = count_maintenance(_metadata, &self->heap);
 	EXPECT_EQ(0, passes.clean);
 	EXPECT_EQ(1, passes.invalidate);
 	EXPECT_EQ(part, passes.bytes);
@@ -158,7 +158,7 @@ static __u64 range_cost(struct __test_metadata *_metadata, int node, int buf, si
 }
 
 /* 4 KiB of 64 MiB: a thousandth of the whole, or less. */
-HEAP_VIEW_TEST(costs_the_part)
+HEAP_MMAP_TEST(costs_the_part)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = MIB(64);
@@ -173,7 +173,7 @@ HEAP_VIEW_TEST(costs_the_part)
 		SKIP(return, "not a cached heap that has room for 64 MiB");
 	node = node_open(_metadata);
 	buf = heap_take(_metadata, heap, len);
-	buf_view(_metadata, buf, len);
+	buf_mmap(_metadata, buf, len);
 	all = range_cost(_metadata, node, buf, 0, len);
 	part = range_cost(_metadata, node, buf, MIB(32), KIB(4));
 	EXPECT_LE(part * 1000, all);
@@ -182,13 +182,13 @@ HEAP_VIEW_TEST(costs_the_part)
 }
 
 /* What a device writes arrives in the part; where it works on a copy, only there. */
-HEAP_VIEW_TEST(device_and_a_part)
+HEAP_MMAP_TEST(device_and_a_part)
 {
 	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
 	const bool bounces = device_flags(_metadata, dev) & EDU_DMA_BOUNCES;
 	const size_t len = buffer_len(&self->heap, 1, LEN), half = len / 2;
 	int buf = heap_take(_metadata, &self->heap, len);
-	__u64 *view = (void *)buf_view(_metadata, buf, len), *seen = malloc(len);
+	__u64 *view = (void *)buf_mmap(_metadata, buf, len), *seen = malloc(len);
 	const size_t mid = half / sizeof(*view);
 
 	ASSERT_NE(NULL, seen);
@@ -240,7 +240,7 @@ HEAP_TEST(wrong_ranges)
 	}
 }
 
-HEAP_VIEW_TEST(wrong_buffers)
+HEAP_MMAP_TEST(wrong_buffers)
 {
 	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, self->heap.page);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC), closed;
@@ -256,7 +256,7 @@ HEAP_VIEW_TEST(wrong_buffers)
 }
 
 /* A structure that is shorter than the first one, or longer than this kernel's. */
-HEAP_VIEW_TEST(wrong_structures)
+HEAP_MMAP_TEST(wrong_structures)
 {
 	const size_t page = self->heap.page;
 	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, page);
@@ -291,7 +291,7 @@ HEAP_VIEW_TEST(wrong_structures)
 }
 
 /* Who has a buffer and no privilege. */
-HEAP_VIEW_TEST(needs_no_privilege)
+HEAP_MMAP_TEST(needs_no_privilege)
 {
 	const size_t len = self->heap.page;
 	int buf = heap_take(_metadata, &self->heap, len);
@@ -321,7 +321,7 @@ TEST(another_exporter)
 	ASSERT_GE(heap, 0);
 	buf = heap_alloc(heap, KIB(64));
 	ASSERT_GE(buf, 0);
-	view = buf_view(_metadata, buf, KIB(64));
+	view = buf_mmap(_metadata, buf, KIB(64));
 	pattern_fill(view, KIB(64), 1);
 	EXPECT_EQ(0, range_sync(node, buf, START_RW, KIB(4), KIB(8)));
 	EXPECT_EQ(-1, pattern_differs(view, KIB(64), 1));

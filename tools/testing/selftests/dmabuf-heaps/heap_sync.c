@@ -32,18 +32,18 @@ static void check_sessions(struct __test_metadata *_metadata, int buf, void *map
 	}
 }
 
-HEAP_VIEW_TEST(without_device)
+HEAP_MMAP_TEST(without_device)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
 	check_sessions(_metadata, buf, NULL, LEN);
-	check_sessions(_metadata, buf, buf_view(_metadata, buf, LEN), LEN);
+	check_sessions(_metadata, buf, buf_mmap(_metadata, buf, LEN), LEN);
 }
 
-HEAP_VIEW_TEST(with_devices)
+HEAP_MMAP_TEST(with_devices)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	void *map = buf_view(_metadata, buf, LEN);
+	void *map = buf_mmap(_metadata, buf, LEN);
 	int drm[2];
 	__u32 handle[2];
 	size_t i;
@@ -64,10 +64,10 @@ HEAP_VIEW_TEST(with_devices)
 }
 
 /* A device comes and goes in the middle of a session. */
-HEAP_VIEW_TEST(device_within_session)
+HEAP_MMAP_TEST(device_within_session)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	void *map = buf_view(_metadata, buf, LEN);
+	void *map = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 
@@ -100,10 +100,10 @@ HEAP_TEST(wrong_flags)
 }
 
 /* Programs end what they never began, and begin twice. */
-HEAP_VIEW_TEST(unpaired)
+HEAP_MMAP_TEST(unpaired)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	void *map = buf_view(_metadata, buf, LEN);
+	void *map = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 	int round;
@@ -142,10 +142,10 @@ static void work_on_half(struct __test_metadata *_metadata, int buf, char *half,
 	}
 }
 
-HEAP_VIEW_TEST(two_processes)
+HEAP_MMAP_TEST(two_processes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *map = buf_view(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 	pid_t pid;
@@ -162,7 +162,7 @@ HEAP_VIEW_TEST(two_processes)
 }
 
 /* Zeroes of a twin are written out once, before it is handed over, and then never. */
-HEAP_VIEW_TEST(uncached_needs_no_pass)
+HEAP_MMAP_TEST(uncached_needs_no_pass)
 {
 	struct heap_state *heap = &self->heap;
 	int buf;
@@ -170,12 +170,12 @@ HEAP_VIEW_TEST(uncached_needs_no_pass)
 	if (heap->cached)
 		SKIP(return, "CPU views are cached");
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	buf = heap_take(_metadata, heap, LEN);
 	/* What is not in the linear map was never in a cache. */
 	expect_passes(_metadata, heap, "a new buffer", LEN, heap->area[0] ? 1 : 0, 0);
 
-	memset(buf_view(_metadata, buf, LEN), 0xff, LEN);
+	memset(buf_mmap(_metadata, buf, LEN), 0xff, LEN);
 	ASSERT_EQ(0, buf_sync(buf, START_RW));
 	ASSERT_EQ(0, buf_sync(buf, END_RW));
 	expect_passes(_metadata, heap, "a session", LEN, 0, 0);

@@ -207,7 +207,7 @@ static inline __u64 heap_kept(const char *heap)
 {
 	__u64 kept = 0;
 
-	read_number(&kept, HEAP_DEBUGFS "/%s/cache/kept", heap);
+	read_number(&kept, HEAP_DEBUGFS "/%s/pool/recycled", heap);
 	return kept;
 }
 

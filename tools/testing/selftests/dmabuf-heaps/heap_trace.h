@@ -9,14 +9,14 @@
 
 #include "kselftest_harness.h"
 #include "heap_test.h"
-#include "heap_kept.h"
+#include "heap_pool.h"
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define TO_DEVICE	"dma_sync_single_for_device"
 #define TO_CPU		"dma_sync_single_for_cpu"
 
 /* Passes over buffers of one heap: how many, over how many bytes in all, and the last. */
-struct heap_passes {
+struct heap_maintenance {
 	int clean;
 	int invalidate;
 	__u64 bytes;
@@ -53,7 +53,7 @@ static inline bool is_event(const char *line, const char *event, const char *hea
 	return strstr(line, text);
 }
 
-static inline void count_line(struct heap_passes *passes, const char *heap, const char *line)
+static inline void count_line(struct heap_maintenance *passes, const char *heap, const char *line)
 {
 	const char *addr = strstr(line, " dma_addr="), *size = strstr(line, " size=");
 	bool maps = is_event(line, MAP, heap) && !strstr(line, "SKIP_CPU_SYNC");
@@ -72,11 +72,11 @@ static inline void count_line(struct heap_passes *passes, const char *heap, cons
 }
 
 /* What was done since the last call. */
-static inline struct heap_passes count_passes(struct __test_metadata *_metadata,
+static inline struct heap_maintenance count_maintenance(struct __test_metadata *_metadata,
 					      const struct heap_state *heap)
 {
 	FILE *trace = fopen(TRACEFS "trace", "r");
-	struct heap_passes passes = {};
+	struct heap_maintenance passes = {};
 	char line[1024];
 
 	ASSERT_NE(NULL, trace)
@@ -92,7 +92,7 @@ static inline struct heap_passes count_passes(struct __test_metadata *_metadata,
 static inline void expect_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
 				 const char *what, size_t len, int clean, int invalidate)
 {
-	struct heap_passes passes = count_passes(_metadata, heap);
+	struct heap_maintenance passes = count_maintenance(_metadata, heap);
 
 	EXPECT_EQ(clean, passes.clean)
 		TH_LOG("cleaning: %s", what);

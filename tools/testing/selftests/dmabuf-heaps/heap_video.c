@@ -29,11 +29,11 @@ struct slots {
 	static void test##_by(struct __test_metadata *_metadata,		\
 			      const struct heap_state *heap,			\
 			      enum video_path path);				\
-	HEAP_VIEW_TEST(test##_vmap)						\
+	HEAP_MMAP_TEST(test##_vmap)						\
 	{									\
 		test##_by(_metadata, &self->heap, VIDEO_VMAP);			\
 	}									\
-	HEAP_VIEW_TEST(test##_contig)						\
+	HEAP_MMAP_TEST(test##_contig)						\
 	{									\
 		test##_by(_metadata, &self->heap, VIDEO_CONTIG);		\
 	}									\
@@ -54,7 +54,7 @@ static void take_slots(struct __test_metadata *_metadata, const struct heap_stat
 	s->len = whole_pages(heap, v->len);
 	for (i = 0; i < SLOTS; i++) {
 		s->buf[i] = heap_take(_metadata, heap, s->len);
-		s->view[i] = buf_view(_metadata, s->buf[i], s->len);
+		s->view[i] = buf_mmap(_metadata, s->buf[i], s->len);
 		memset(s->view[i], UNTOUCHED, s->len);
 	}
 	ASSERT_EQ(SLOTS, video_request(v, V4L2_MEMORY_DMABUF, SLOTS));
@@ -284,7 +284,7 @@ VIDEO_TEST(fds_closed_while_streaming)
 }
 
 static void stream_for_ever(struct __test_metadata *_metadata, const struct heap_state *heap,
-			    const struct video *v, const struct doomed *child)
+			    const struct video *v, const struct victim *child)
 {
 	struct slots s;
 
@@ -292,21 +292,21 @@ static void stream_for_ever(struct __test_metadata *_metadata, const struct heap
 	queue_slots(_metadata, v, &s);
 	ASSERT_EQ(0, video_stream(v, true));
 	video_dequeue(_metadata, v, V4L2_MEMORY_DMABUF);
-	doomed_ready(_metadata, child);
+	victim_ready(_metadata, child);
 	for (;;)
 		pause();
 }
 
 VIDEO_TEST(killed_while_streaming)
 {
-	struct doomed child;
+	struct victim child;
 
-	if (doomed_fork(_metadata, &child)) {
+	if (victim_fork(_metadata, &child)) {
 		struct video v = video_webcam(_metadata, path);
 
 		stream_for_ever(_metadata, heap, &v, &child);
 	}
-	doomed_wait(_metadata, &child);
+	victim_wait(_metadata, &child);
 	kill_child(_metadata, child.pid);
 	EXPECT_EQ(0, heap_missing(heap));
 }
@@ -329,7 +329,7 @@ VIDEO_TEST(passes_are_counted)
 	for (i = 0; i < SLOTS; i++)
 		s.buf[i] = heap_take(_metadata, heap, s.len);
 	trace_maintenance(_metadata, "1");
-	count_passes(_metadata, heap);
+	count_maintenance(_metadata, heap);
 	queue_slots(_metadata, &v, &s);
 	expect_passes(_metadata, heap, "new buffers are queued", s.len, device * SLOTS, 0);
 

@@ -20,6 +20,7 @@ KERNELS = (("7.3", "y"), ("7.3", "m"), ("6.12", "y"))
 # What of a kernel source tree `make intree` reads.
 READ = ("Kconfig", "MAINTAINERS", "Makefile", "drivers/dma-buf", "include/linux/dma-buf.h",
         "Documentation/userspace-api/index.rst", "Documentation/admin-guide/index.rst",
+        "Documentation/driver-api/index.rst",
         "tools/testing/selftests/dmabuf-heaps")
 
 
@@ -63,7 +64,8 @@ def other_core(tree):
 
 
 def file_in_the_way(tree):
-    (tree / "drivers/dma-buf/heaps/heap_name.c").touch()
+    (tree / "drivers/dma-buf/phys").mkdir()
+    (tree / "drivers/dma-buf/phys/Kconfig").touch()
 
 
 def git(tree, *argv):
@@ -83,7 +85,7 @@ REFUSED = (
     (other_version, r"is Linux 7\.93, and there are hooks for 6\.12, 7\.3: take a tree of one"),
     (has_them, r"has these heaps already: take an untouched tree"),
     (other_core, r"0001-.*patch does not apply to .*dma-buf\.c .*take an untouched tree"),
-    (file_in_the_way, r"heaps/heap_name\.c is there already.*: move it away"),
+    (file_in_the_way, r"phys/Kconfig is there already.*: move it away"),
     (uncommitted, r"not committed in .*commit or stash them:\n M drivers/dma-buf/heaps/Kconfig\n"),
 )
 

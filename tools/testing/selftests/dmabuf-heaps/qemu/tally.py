@@ -19,7 +19,7 @@ from pathlib import Path
 QEMU_DIR = Path(__file__).resolve().parent
 VM = QEMU_DIR / "vm"
 
-HEAP_LINE = re.compile("(contig|carveout|sram)_heap:|dmabuf_heap_lib: /")
+HEAP_LINE = re.compile("(cma_region|carveout|sram)_heap:|contig_heap_lib: /")
 
 COLOUR, PLAIN = {}, ""
 if sys.stdout.isatty():
