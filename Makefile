@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# DMA-BUF heaps for memory of boards: `make help` says what there is.
+# DMA-BUF heaps for the memory of boards: `make help` lists the targets.
 
-# Where the kernel was built that the modules are for.
+# The build directory of the kernel that the modules are for.
 ifneq ($(KERNELRELEASE),)
 KDIR ?= /lib/modules/$(KERNELRELEASE)/build
 endif
@@ -10,10 +10,10 @@ KDIR ?= $(or $(KERNELDIR),$(KERNEL_SRC),/lib/modules/$(shell uname -r)/build)
 
 TOP := $(patsubst %/,%,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))
 QEMU_DIR := $(TOP)/tools/testing/selftests/dmabuf-heaps/qemu
-# Modules and overlays are built here; beside their sources unless told.
+# Modules and overlays are built here; by default beside their sources.
 MO ?= $(TOP)
 DTC ?= dtc
-# What the board's root node says is not known to an overlay's compiler.
+# An overlay is compiled without the board's root node, which these warnings ask about.
 DTC_FLAGS ?= -W no-ranges_format -W no-avoid_default_addr_size \
 	     -W no-unique_unit_address -W no-avoid_unnecessary_addr_size \
 	     -W no-dma_ranges_format
@@ -28,7 +28,7 @@ INSTALL_MOD_PATH ?= $(DESTDIR)
 
 KBUILD = $(MAKE) -C $(KDIR) M=$(TOP) $(if $(filter $(TOP),$(MO)),,MO=$(MO))
 
-# Of a kernel's own tree: the source. OUT is where results go: patches, figures.
+# The kernel source tree of intree and series; OUT is the directory for patches and figures.
 KSRC ?=
 OUT ?=
 
@@ -62,7 +62,7 @@ install: modules_install dtbs
 
 intree series:
 	@test -n "$(KSRC)" || { \
-		echo "error: say which kernel source tree: make $@ KSRC=/path/to/linux" >&2; \
+		echo "error: name a kernel source tree: make $@ KSRC=/path/to/linux" >&2; \
 		exit 1; }
 	@$(TOP)/tools/dmabuf-heaps/intree $(if $(filter series,$@),--series $(or $(OUT),series)) $(KSRC)
 
@@ -92,12 +92,12 @@ clean:
 help:
 	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
-	@echo '  demo-display     put a buffer on the screen, and that in demo-display.png'
-	@echo '  bench            what operations cost, beside the heaps of the kernel itself: tables,'
+	@echo '  demo-display     show a buffer on a screen, and save the screen as demo-display.png'
+	@echo '  bench            compare the costs of operations with the kernel heaps: tables, and'
 	@echo '                   bench.csv and bench.svg in OUT=/path (bench)'
 	@echo '  check            every test, on a release and on a debug kernel'
 	@echo '  lint             checkpatch, sparse, W=1, kernel-doc, dtc, dt-validate, shellcheck'
-	@echo '  mutants          delete each call that maintains caches, and see which test notices'
+	@echo '  mutants          delete each call that maintains caches: some test must fail'
 	@echo
 	@echo 'Build it for a kernel:'
 	@echo '  all              modules and dtbs (the default)'
@@ -108,13 +108,14 @@ help:
 	@echo '  clean            remove what was built'
 	@echo
 	@echo 'Build it into a kernel, 7.3 or 6.12:'
-	@echo '  intree           put the heaps into the source tree KSRC=/path'
-	@echo '  series           write that as patches for git am, into OUT=/path (series)'
+	@echo '  intree           add the heaps to the source tree KSRC=/path'
+	@echo '  series           write the same as patches for git am, into OUT=/path (series)'
 	@echo
 	@echo 'Variables:'
 	@echo '  KDIR=/path       the kernel build directory (KERNELDIR, KERNEL_SRC and'
-	@echo '                   KERNELRELEASE are understood too); now:'
+	@echo '                   KERNELRELEASE work too); now:'
 	@echo '                   $(KDIR)'
 	@echo '  ARCH, CROSS_COMPILE, LLVM=1, V=1   as in the kernel'
-	@echo '  MO=/path         build there and not beside the sources'
+	@echo '  MO=/path         build there, not beside the sources'
+	@echo '  CONFIG_DMABUF_HEAPS_SRAM=n   leave a driver out; Kconfig lists the options'
 	@echo '  OVERLAYDIR       where overlays are installed ($(OVERLAYDIR))'
