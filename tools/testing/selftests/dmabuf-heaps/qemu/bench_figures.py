@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the benchmark measured: its CSV, the tables made of it, and what must hold.
+"""The figures of the benchmark: their CSV, their tables, and their thresholds.
 
 A line of CSV is: operation,heap,size in bytes,value,unit. Heaps are `cma` and
-`system`, the kernel's own, `ours`, and `null`, which has no memory behind it: what
-the same calls cost at least.
+`system`, the kernel's own, `ours`, and `null`, which has no memory: the lowest
+possible cost of the same calls.
 """
 
 from pathlib import Path
@@ -11,13 +11,13 @@ from pathlib import Path
 HEADER = "# SPDX-License-Identifier: GPL-2.0-only\noperation,heap,size,value,unit\n"
 KIB, MIB = 1 << 10, 1 << 20
 
-# Each operation that has a table, and what that is called.
+# Each operation that has a table, and its title.
 OPERATIONS = {
     "warm": "Allocate and close, warm",
     "cold": "Allocate, cold",
     "cold_map": "Allocate, cold, and attach and map",
     "close": "Close",
-    "background": "Zeroing in the background, of what was closed",
+    "background": "Zeroing in the background, after close",
     "map_first": "Attach and map a new buffer",
     "map_again": "Attach and map again",
     "touch_aligned": "mmap and write every page, aligned to 2 MiB",
@@ -34,8 +34,8 @@ OPERATIONS = {
 }
 OTHERS = {
     "threads": "Allocate and close, per second, and times those of 1 thread",
-    "mix": "Allocations that failed although that much was free, in 256 MiB",
-    "verdict": "What must hold",
+    "mix": "Failed allocations of sizes that were free in total, in 256 MiB",
+    "verdict": "Thresholds",
 }
 MIXED = {"first-fit": "first fit", "pool": "ours, no-map", "cma": "kernel's CMA heap",
          "ours": "ours, CMA area"}
@@ -52,9 +52,9 @@ def ratio_text(ratio):
 
 
 def table(rows, words=1):
-    """A simple table in reStructuredText, which is as good on a terminal.
+    """A simple table in reStructuredText, for a terminal as well.
 
-    The first columns, so many, are words, and the others numbers.
+    The first `words` columns are words, the others numbers.
     """
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
 
@@ -68,10 +68,10 @@ def table(rows, words=1):
 
 
 class Figures:
-    """What one run measured."""
+    """The figures of one run."""
 
     def __init__(self):
-        self.rows = []  # as they came: operation, heap, size, value, unit
+        self.rows = []  # operation, heap, size, value, unit
         self.values = {}
 
     @classmethod
@@ -88,7 +88,7 @@ class Figures:
         self.values[operation, heap, int(size)] = int(value)
 
     def write(self, path):
-        """In the order of the tables: what is drawn as one line is in one place."""
+        """Sorted as the tables, which keeps the points of one curve together."""
         operations, heaps = list(OPERATIONS), list(HEAPS)
 
         def place(row):
@@ -107,7 +107,7 @@ class Figures:
         return sorted(s for o, h, s in self.values if (o, h) == (operation, heap))
 
     def ratio(self, operation, size):
-        """How many times cheaper ours is than the kernel's CMA heap, or None."""
+        """The cost of the kernel's CMA heap divided by ours, or None."""
         cma, ours = (self.get(operation, heap, size) for heap in ("cma", "ours"))
         return cma / max(ours, 1) if cma is not None and ours is not None else None
 
@@ -125,7 +125,7 @@ class Figures:
         return table(rows)
 
     def threads_table(self):
-        """Operations a second, and how many times those of one thread."""
+        """Operations per second, and their ratio to one thread."""
         names = [f"threads_{n}" for n in (1, 2, 4)]
         rows = [["heap, size", "1 thread", "2 threads", "4 threads"]]
         for heap in HEAPS:
@@ -136,7 +136,7 @@ class Figures:
         return table(rows)
 
     def mix_table(self):
-        """How often it failed, and how large the largest hole was, of what was free."""
+        """Failed allocations, and the largest hole as a share of the free memory."""
         rows = [["heap", "allocations", "failed", "of 1,000", "largest hole"]]
         for heap, text in MIXED.items():
             for size in self.sizes("mix_failures", heap):
@@ -155,12 +155,12 @@ def at_least(operation, size, times):
     return judge
 
 
-# What allocating a few pages costs more or less by what was done before.
+# The cost of allocating a few pages depends this much on earlier operations.
 NOISE = 0.005
 
 
 def never_dearer(operation):
-    """At every size; the one at which it comes closest is shown."""
+    """At every size; the one with the smallest margin is shown."""
     def judge(f):
         worst = max((f.get(operation, "ours", s) / f.get(operation, "cma", s), s)
                     for s in f.sizes(operation))
@@ -184,12 +184,12 @@ def constant(operation):
 
 
 def memory(f):
-    """What any dma-buf takes is no heap's to save."""
+    """More than any dma-buf takes, which no heap can save."""
     more = [f.get("memory", "ours", s) - f.get("memory", "null", s) for s in f.sizes("memory")]
     return f"{min(more):,} to {max(more):,} bytes", min(more) == max(more) <= KIB
 
 
-# What must hold, the threshold in words, and what judges it.
+# An operation, its threshold in words, and the function that judges it.
 LINES = [
     ("warm allocate and close, 64 MiB", "1000 times", at_least("warm", 64 * MIB, 1000)),
     ("warm allocate and close, 32 MiB", "600 times", at_least("warm", 32 * MIB, 600)),
@@ -207,7 +207,7 @@ LINES = [
 
 
 def verdict(figures):
-    """(what, threshold, measured, whether that is met) of each line."""
+    """(operation, threshold, measured, whether it is met) of each line."""
     for what, wanted, judge in LINES:
         measured, met = judge(figures) or ("not measured", False)
         yield what, wanted, measured, met

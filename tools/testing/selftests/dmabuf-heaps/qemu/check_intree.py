@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The heaps as a part of the kernel: `make intree`, `make series`, and their kernels.
 
-What git am makes of an untouched source is what is built and booted.
+The kernels that are built and booted are those that git am makes of an untouched source.
 """
 
 import os
@@ -10,14 +10,13 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from tally import QEMU_DIR, Kernel, build_32_bit, run, script, side_by_side
+from lib import QEMU_DIR, TOP, run, script
+from tables import IN_TREE
+from tally import Kernel, build_32_bit, side_by_side
 
-TOP = QEMU_DIR.parents[4]
 INTREE = TOP / "tools/dmabuf-heaps/intree"
 
-# Linux, how the heaps are built. On 6.12 nothing is exported that a module needs.
-KERNELS = (("7.3", "y"), ("7.3", "m"), ("6.12", "y"))
-# What of a kernel source tree `make intree` reads.
+# The part of a kernel source tree that `make intree` reads.
 READ = ("Kconfig", "MAINTAINERS", "Makefile", "drivers/dma-buf", "include/linux/dma-buf.h",
         "Documentation/userspace-api/index.rst", "Documentation/admin-guide/index.rst",
         "Documentation/driver-api/index.rst",
@@ -25,7 +24,7 @@ READ = ("Kconfig", "MAINTAINERS", "Makefile", "drivers/dma-buf", "include/linux/
 
 
 def small_tree(source, work):
-    """As much of an untouched source as is read."""
+    """The part of an untouched source that `make intree` reads."""
     tree = Path(tempfile.mkdtemp(dir=work))
     for name in READ:
         if (source / name).is_dir():
@@ -79,7 +78,7 @@ def uncommitted(tree):
     (tree / "drivers/dma-buf/heaps/Kconfig").open("a").write("# mine\n")
 
 
-# What is wrong, and what is said of it: the cause, and then the cure.
+# A fault, and the error message about it: the cause, then the cure.
 REFUSED = (
     (no_tree, r"is no kernel source tree.*KSRC="),
     (other_version, r"is Linux 7\.93, and there are hooks for 6\.12, 7\.3: take a tree of one"),
@@ -91,38 +90,38 @@ REFUSED = (
 
 
 def check_refusals(tally, source, work):
-    """What cannot be done is not begun."""
-    for spoil, says in REFUSED:
+    """A refusal names cause and cure, and changes nothing."""
+    for fault, says in REFUSED:
         tree = small_tree(source, work)
-        spoil(tree)
+        fault(tree)
         before = content(tree)
         status, _, err = run(["make", "-s", "-C", TOP, "intree", f"KSRC={tree}"])
-        name = f"make intree: {spoil.__name__.replace('_', ' ')}"
+        name = f"make intree: {fault.__name__.replace('_', ' ')}"
         tally.test(f"{name}: is refused, with cause and cure", status and re.search(says, err), err)
         tally.test(f"{name}: nothing is changed", content(tree) == before)
     status, _, err = run(["make", "-s", "-C", TOP, "intree"])
     tally.test("make intree: without KSRC", status and "make intree KSRC=" in err, err)
     status, _, err = run(["env", "-i", f"PATH={os.environ['PATH']}", "GIT_CONFIG_GLOBAL=/dev/null",
                           "GIT_CONFIG_NOSYSTEM=1", INTREE, "--series", work / "unsigned", source])
-    tally.test("make series: nobody to sign it",
+    tally.test("make series: without a signer",
                status and "git config --global user.name" in err, err)
     tree = small_tree(source, work)
     status, out, err = run(["make", "-s", "-C", TOP, "intree", f"KSRC={tree}"])
     tally.test("make intree: into an untouched tree", status == 0, out + err)
-    kept = [(tree / "drivers/dma-buf/heaps" / f).read_text() for f in ("Kconfig", "Makefile")]
-    theirs = [(source / "drivers/dma-buf/heaps" / f).read_text() for f in ("Kconfig", "Makefile")]
+    after = [(tree / "drivers/dma-buf/heaps" / f).read_text() for f in ("Kconfig", "Makefile")]
+    before = [(source / "drivers/dma-buf/heaps" / f).read_text() for f in ("Kconfig", "Makefile")]
     tally.test("make intree: the kernel's own lines stay as they are",
-               all(k.startswith(t) for k, t in zip(kept, theirs)))
+               all(a.startswith(b) for a, b in zip(after, before)))
 
 
 def check_series(tally, name, tree):
-    """What checkpatch of that kernel says of the patches: nothing."""
+    """checkpatch of that kernel accepts the patches."""
     patches = sorted(Path(f"{tree}-series").glob("*.patch"))
     _, log, _ = run(["git", "-C", tree, "log", "--format=%s", "base.."])
     tally.test(f"{name}: git am took {len(patches)} patches",
                patches and len(log.splitlines()) == len(patches), log)
     for patch in patches:
-        # Where there is a .git it asks for modules of Python's.
+        # In a directory with a .git, it would need modules of Python.
         status, out, err = run(["env", "-C", patch.parent, tree / "scripts/checkpatch.pl",
                                 f"--root={tree}", "--strict", "--quiet", "--no-summary", "--terse",
                                 "--show-types", "--ignore", "CAMELCASE",  # libdrm's names
@@ -141,7 +140,7 @@ def check_kernel(k, heaps, programs, long_programs, mode):
 
 
 def check_ioctl(k, heaps):
-    """Also where an address does not fit into 32 bits."""
+    """The ioctls, also with addresses of more than 32 bits."""
     k.programs("ioctls", ["heap_ioctl"], heaps=heaps)
     k.programs("ioctls above 4 GiB", ["heap_ioctl"], "--overlay",
                QEMU_DIR.parent / "overlays/big-region.dtso", "--memory", "8G",
@@ -155,7 +154,7 @@ def check_intree(tally, heaps, programs, long_programs):
         check_refusals(tally, Path(script("source")), work)
         compat = work / "32-bit"
         build_32_bit(tally, "heap_ioctl", compat)
-        for series, mode in KERNELS:
+        for series, mode in IN_TREE:
             name = f"{series} in-tree, {'built in' if mode == 'y' else 'modules'}"
             args = ["--kernel", series, "--intree", mode]
             script("kernel", *args)

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Shared by the scripts in this directory: where things are kept, how a long
-# step shows that it is alive, and Debian's archive through an apt state of our
-# own, so that the machine's sources, lists and packages are never touched.
+# Shared by the shell scripts in this directory: paths, options, the progress of
+# long steps, and Debian's archive through a private apt state, so that the
+# machine's sources, lists and packages stay as they are.
 
 set -euo pipefail
 
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-heaps
 QEMU_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
-export QEMU_DIR
+TOP=$(readlink -f "$QEMU_DIR/../../../../..")
+export QEMU_DIR TOP
 STEPS=5		# packages, source, kernel, guest, modules
 # A caller's make has its own jobs and flags.
 unset MAKEFLAGS MFLAGS MAKELEVEL
 case $CACHE$QEMU_DIR in
 *[[:space:]:]*)
-	echo "error: the kernel's make takes no path with spaces or colons: $CACHE and $QEMU_DIR; say XDG_CACHE_HOME=/path, or clone elsewhere" >&2
+	echo "error: the kernel's make takes no path with spaces or colons: $CACHE and $QEMU_DIR; set XDG_CACHE_HOME=/path, or clone elsewhere" >&2
 	exit 1
 	;;
 esac
@@ -32,15 +33,71 @@ die()
 	exit 1
 }
 
-# step K TITLE COMMAND...: runs COMMAND with its output in a log, and says every
-# ten seconds that it is alive. On failure the end of the log is shown.
+# options "NAME= FLAG" "$@": sets $NAME for --NAME VALUE, and $FLAG to 1 for --FLAG.
+# Other arguments go to the array args. The script's first comment is its --help.
+args=()
+options()
+{
+	local known=" $1 " name
+	shift
+	while [ $# -gt 0 ]; do
+		name=${1#--}
+		case $1 in
+		-h | --help)
+			sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
+			exit 0
+			;;
+		--*[!a-z]* | -[!-]*) name= ;;
+		--*) ;;
+		*)
+			args+=("$1")
+			shift
+			continue
+			;;
+		esac
+		if [[ -n $name && $known == *" $name "* ]]; then
+			printf -v "$name" 1
+		elif [[ -n $name && $known == *" $name= "* && $# -gt 1 ]]; then
+			printf -v "$name" %s "$2"
+			shift
+		else
+			say "error: $(basename "$0") has no option $1, or it needs a value: see --help"
+			exit 2
+		fi
+		shift
+	done
+}
+
+# table BOARD, table --overlay FILE: sets the variables that tables.py prints.
+table()
+{
+	local assignments
+	assignments=$("$QEMU_DIR/tables.py" "$@") || exit 1
+	eval "$assignments"
+	export ARCH CROSS_COMPILE
+}
+
+# The number of this clone, in names of what each clone builds for itself.
+clone()
+{
+	sha256sum <<<"$TOP" | cut -c 1-8
+}
+
+# newest A B...: the highest of some versions.
+newest()
+{
+	printf '%s\n' "$@" | sort -V | tail -n 1
+}
+
+# step K TITLE COMMAND...: runs COMMAND with its output in a log, and shows the last
+# line of that every ten seconds. On failure the end of the log is shown.
 step()
 {
 	local k=$1 title=$2 start=$SECONDS log pid status=0 tick=0
 	shift 2
 	log=$CACHE/log/$k-$(tr -c 'a-zA-Z0-9.\n' - <<<"$title").log
 	say "[$k/$STEPS] $title"
-	# A group of its own, so that all of it ends when this does.
+	# A process group, so that all of it ends with this script.
 	set -m
 	"$@" >"$log" 2>&1 </dev/null &
 	pid=$!
@@ -65,7 +122,7 @@ step()
 	fi
 }
 
-# only_one NAME: what one call is making, another one waits for. Until exit.
+# only_one NAME: waits for other calls that make the same thing; until exit.
 only_one()
 {
 	exec 9>"$CACHE/lock-$1"
@@ -75,34 +132,15 @@ only_one()
 	}
 }
 
-# The architecture, as the kernel calls it, of a board.
-arch_of()
+# in_log NAME MESSAGE COMMAND...: a short step; on failure the end of its log is shown.
+in_log()
 {
-	case $1 in
-	virt | imx8mp-evk | raspi3b) echo arm64 ;;
-	mcimx7d-sabre) echo arm ;;
-	*) die "no board $1: there are virt, imx8mp-evk, raspi3b and mcimx7d-sabre" ;;
-	esac
-}
-
-# The same architecture as Debian calls it.
-debian_arch()
-{
-	case $1 in
-	arm) echo armhf ;;
-	*) echo "$1" ;;
-	esac
-}
-
-# cross_compile ARCH: the compiler's prefix, the caller's or that of Debian's
-# cross compiler. The 32-bit one has the name it has in the kernel, so that both
-# can be in one environment.
-cross_compile()
-{
-	case $1 in
-	arm) echo "${CROSS_COMPILE_COMPAT-arm-linux-gnueabihf-}" ;;
-	*) echo "${CROSS_COMPILE-$([ "$(uname -m)" = aarch64 ] || echo aarch64-linux-gnu-)}" ;;
-	esac
+	local log=$CACHE/log/$1.log message=$2
+	shift 2
+	"$@" >"$log" 2>&1 </dev/null || {
+		tail -n 25 "$log" >&2
+		die "$message"
+	}
 }
 
 is_debian()
@@ -115,7 +153,7 @@ codename()
 	sed -n 's/^VERSION_CODENAME="\?\([a-z]*\)"\?$/\1/p' /etc/os-release
 }
 
-# The mirror this machine is configured with: where its own release comes from.
+# The mirror that this machine's own release comes from.
 mirror()
 {
 	# shellcheck disable=SC2016 # the names are apt's to expand
@@ -123,21 +161,18 @@ mirror()
 		awk -v r="$(codename)" '$2 == "main" && ($1 == r || $1 == "stable" || $1 == "oldstable") { print $3; exit }'
 }
 
-# apt_in SUITE ARCH: makes the private apt state for one suite and architecture
-# and exports APT_CONFIG, so that plain apt commands work in it; of packages, or
-# of sources with APT_SOURCES=deb-src. With APT_HOST=y the machine's own suite
-# is in it too, and what is installed counts as installed. Fails when the mirror
-# has no such suite.
+# apt_in "SUITE..." ARCH: makes the private apt state for suites and an architecture,
+# and exports APT_CONFIG, so that plain apt commands use it: for packages, or for
+# sources with APT_SOURCES=deb-src. Fails when the mirror lacks a suite.
 apt_in()
 {
-	local suite=$1 arch=$2 uri dir s
+	local suites=$1 arch=$2 uri dir s
 	uri=$(unset APT_CONFIG; mirror)
-	[ -n "$uri" ] || die "apt knows no mirror of $(codename) here: run apt-get update, look at its sources, or give a kernel tree in KSRC"
-	dir=$CACHE/apt/$suite-$arch${APT_SOURCES:+-source}${APT_HOST:+-host}
+	[ -n "$uri" ] || die "apt knows no mirror of $(codename) here: run apt-get update, check its sources, or give a kernel tree in KSRC"
+	dir=$CACHE/apt/${suites// /+}-$arch${APT_SOURCES:+-source}
 	mkdir -p "$dir"/{lists,archives}/partial "$dir/empty"
 	: >"$dir/status"
-	[ -z "${APT_HOST:-}" ] || cp /var/lib/dpkg/status "$dir/status"
-	for s in $suite ${APT_HOST:+$(codename)}; do
+	for s in $suites; do
 		printf '%s [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' \
 			"${APT_SOURCES:-deb}" "$uri" "$s"
 	done >"$dir/sources.list"
@@ -161,7 +196,7 @@ apt_in()
 		APT::Install-Recommends "false";
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
-		// Signatures are checked; the list of an archived suite is old by nature.
+		// Signatures are checked; the lists of archived suites expire.
 		Acquire::Check-Valid-Until "false";
 		END
 	} >"$dir/apt.conf"
@@ -169,22 +204,38 @@ apt_in()
 	apt-get update --error-on=any
 }
 
-# unpack SUITE ARCH ROOT PACKAGE...: the packages, and all that they need, below
-# ROOT. The machine knows nothing of them.
+# unpack "SUITE..." ARCH ROOT PACKAGE...: unpacks packages of the first suite, and all
+# that they depend on, below ROOT. They are not installed on the machine.
 unpack()
 {
-	local suite=$1 arch=$2 root=$3 deb
+	local suites=$1 arch=$2 root=$3 archives deb
 	shift 3
+	archives=$CACHE/apt/${suites// /+}-$arch/archives
 	rm -rf "$root"
 	mkdir -p "$root"/usr/{bin,sbin,lib,lib64}
-	# One tree, as on an installed system, also for packages that still say /lib.
+	# One tree, as on an installed system, also for packages that still use /lib.
 	ln -s usr/bin usr/sbin usr/lib usr/lib64 "$root"
-	apt_in "$suite" "$arch" || return 1
-	rm -f "$CACHE/apt/$suite-$arch/archives"/*.deb
-	apt-get install -y --download-only "$@" || return 1
-	for deb in "$CACHE/apt/$suite-$arch/archives"/*.deb; do
+	apt_in "$suites" "$arch" || return 1
+	rm -f "$archives"/*.deb
+	apt-get install -y --download-only -t "${suites%% *}" "$@" || return 1
+	for deb in "$archives"/*.deb; do
 		dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$root" --keep-directory-symlink \
 			--exclude='./usr/share/doc' --exclude='./usr/share/man' || return 1
 	done
-	rm -f "$CACHE/apt/$suite-$arch/archives"/*.deb
+	rm -f "$archives"/*.deb
+}
+
+# wrapper ROOT ENVIRONMENT PROGRAM ARGUMENT...: prints a script that runs an unpacked
+# program with the loader and the libraries below ROOT.
+wrapper()
+{
+	local root=$1 environment=$2 loader dirs
+	shift 2
+	loader=$(find "$root/usr/lib" -mindepth 2 -maxdepth 2 -name 'ld*.so.[0-9]')
+	[ -f "$loader" ] || die "there is no loader, or more than one, in $root/usr/lib"
+	dirs=$(find "$(dirname "$loader")" -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd :)
+	cat <<-END
+	#!/bin/sh
+	$environment exec $loader --library-path $dirs $* "\$@"
+	END
 }

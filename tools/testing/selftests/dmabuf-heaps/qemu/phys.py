@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Tests of /dev/dma-buf-phys that are not heaps' own: what its documentation says, and
-a program of 32 bits."""
+"""Tests of /dev/dma-buf-phys that need no heap: its documentation, and a 32-bit program."""
 
 import re
 
-from tally import QEMU_DIR, Kernel, build_32_bit, cross_compile, run
+from lib import TESTS, TOP, run
+from tables import cross_compile
+from tally import Kernel, build_32_bit
 
-SELFTESTS = QEMU_DIR.parent
-TOP = QEMU_DIR.parents[4]
 DOC = TOP / "Documentation/admin-guide/dma-buf-phys.rst"
 RULES = TOP / "tools/dmabuf-heaps/60-dmabuf-heaps.rules"
 UAPI = TOP / "include/uapi"
@@ -36,30 +35,30 @@ def check_program(tally, k, text, add, heaps):
     tally.test("physical addresses: the documentation's program builds", status == 0, out + err)
     rules = re.findall(r"^  (SUBSYSTEM.*)$", text, re.M)
     there = re.findall(r"^#(SUBSYSTEM.*)$", RULES.read_text(), re.M)
-    tally.test("physical addresses: the documentation's udev rules are those that are installed",
+    tally.test("physical addresses: the documentation's udev rules are the installed ones",
                rules and rules == there, "\n".join(there))
     (add / "99-phys.rules").write_text("\n".join(rules[-1:]) + "\n")
-    told = [f"^65536 bytes of {h} are at 0x[0-9a-f]+$" for h in heaps]
+    lines = [f"^65536 bytes of {h} are at 0x[0-9a-f]+$" for h in heaps]
     k.status("physical addresses: the documentation's program and rules work", 0,
              ["sh", "-ec", ADMIN, "-", *heaps], "--add", add,
-             says="\n".join(["^root:root:600$", *told, "^root:video:660$", "^dma-buf-phys$"]))
+             says="\n".join(["^root:root:600$", *lines, "^root:video:660$", "^dma-buf-phys$"]))
 
 
-def check_words(tally, k, text):
-    """What the documentation names is there, and its numbers are the headers'."""
+def check_names(tally, k, text):
+    """Paths in the documentation exist, and its numbers are those of the headers."""
     paths = set(re.findall(r"``(/(?:sys|dev|etc|proc)/[^`]*)``", text))
-    k.status("physical addresses: the documentation's paths are there", 0,
+    k.status("physical addresses: the documentation's paths exist", 0,
              ["sh", "-c", 'modprobe dma-buf-phys && ls -d "$@"', "-", *sorted(paths)])
     k.status("physical addresses: no node unless the module is loaded", 1,
              ["test", "-e", "/dev/dma-buf-phys"])
     header = (UAPI / "linux/dma-buf-phys.h").read_text()
     most = re.search(r"DMA_BUF_PHYS_MAX\s+(\d+)", header)[1]
-    said = set(re.findall(r"\b(\d{4})\b(?: of them|\s+buffers)", text))
-    tally.test("physical addresses: the documentation's limit is the header's", said == {most},
-               f"{said}, not {most}")
-    tested = (SELFTESTS / "dma_buf_phys_abi.c").read_text()
+    limits = set(re.findall(r"\b(\d{4})\b(?: of them|\s+buffers)", text))
+    tally.test("physical addresses: the documentation's limit is the header's", limits == {most},
+               f"{limits}, not {most}")
+    tested = (TESTS / "dma_buf_phys_abi.c").read_text()
     numbers = [set(re.findall(r"0xC[0-9A-F]{7}", t)) for t in (text, tested)]
-    tally.test("physical addresses: the documentation's ioctl numbers are those that are tested",
+    tally.test("physical addresses: the documentation's ioctl numbers are the tested ones",
                len(numbers[0]) == 4 and numbers[0] == numbers[1], str(numbers))
 
 
@@ -78,5 +77,5 @@ def check_phys(tally, k, work, heaps, kinds):
     for d in (add, compat):
         d.mkdir()
     check_program(tally, k, text, add, heaps)
-    check_words(tally, k, text)
+    check_names(tally, k, text)
     check_32_bit(tally, k, compat, kinds)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""How a guest of `vm` tells what it has to tell: the command's output, and words
-of its own, a line each (see `init`).
+"""The channels from a guest of `vm`: the command's output, and messages of `init`, one
+line each.
 
-Where there is PCI, each goes through a port of virtio's. A board without has one
-serial port for both, on which a mark that no output has comes before each word.
+A board with PCI has a virtio port for each. A board without has one serial port for
+both, and a mark that does not occur in output precedes each message.
 """
 
 import secrets
@@ -21,17 +21,17 @@ class Growing:
 
 
 class VirtioPorts:
-    """A port for words and one for output, and a console for a shell."""
+    """A port for messages, one for output, and a console for a shell."""
 
-    setup = ""    # what tells `init` of the ports
-    stdout = None  # of QEMU
+    setup = ""    # assignments for `init` that name the ports
+    stdout = None  # QEMU's
 
     def __init__(self, board, work, interactive):
-        self.words = work / "status"
-        self.words.touch()
+        self.status = work / "status"
+        self.status.touch()
         self.output = Growing(work / "out")
         self.qemu = ["-device", f"virtio-serial-pci{board['pci']}",
-                     "-chardev", f"file,id=status,path={self.words}",
+                     "-chardev", f"file,id=status,path={self.status}",
                      "-device", "virtserialport,chardev=status,name=vm.status",
                      "-chardev", f"file,id=out,path={work / 'out'}",
                      "-device", "virtserialport,chardev=out,name=vm.out"]
@@ -40,45 +40,45 @@ class VirtioPorts:
                           "-device", "virtconsole,chardev=shell"]
 
     def read(self, ended):
-        """What came of the output since the last call."""
+        """The output since the last call."""
         del ended
         return self.output.read()
 
-    def told(self):
-        """The words, when QEMU has ended."""
-        return self.words.read_text().splitlines()
+    def messages(self):
+        """All messages, when QEMU has ended."""
+        return self.status.read_text().splitlines()
 
 
 class SerialPort:
-    """One serial port for all of it; of a shell, QEMU's standard input and output."""
+    """One serial port for both; with a shell it is QEMU's standard input and output."""
 
     def __init__(self, board, work, interactive):
         path, device = work / "port", board["port"]
         self.mark = b"\1" + secrets.token_hex(16).encode()
         self.setup = f"status={device} out={device} shell={device} mark={self.mark.decode()}\n"
         self.output = Growing(path)
-        self.held, self.words = b"", []
+        self.rest, self.received = b"", []
         self.stdout = path.open("wb") if interactive else None
         self.qemu = ["-chardev", "stdio,id=port,signal=off" if interactive else
                      f"file,id=port,path={path}"]
 
     def read(self, ended):
-        """What came of the output since the last call; words are kept."""
-        out, found, rest = (self.held + self.output.read()).partition(self.mark)
+        """The output since the last call; messages are collected."""
+        out, found, rest = (self.rest + self.output.read()).partition(self.mark)
         while found:
-            word, end, after = rest.partition(b"\n")
+            message, end, after = rest.partition(b"\n")
             if not end and not ended:  # the rest of the line comes later
-                self.held = found + rest
+                self.rest = found + rest
                 return out
-            self.words.append(word.decode(errors="replace").strip())
+            self.received.append(message.decode(errors="replace").strip())
             more, found, rest = after.partition(self.mark)
             out += more
-        # It may end with the beginning of a mark.
+        # The output may end with the beginning of a mark.
         cut = len(out) if ended else next(i for i in range(len(out) + 1)
                                           if self.mark.startswith(out[i:]))
-        self.held = out[cut:]
+        self.rest = out[cut:]
         return out[:cut]
 
-    def told(self):
-        """The words, when all was read."""
-        return self.words
+    def messages(self):
+        """All messages, when all output was read."""
+        return self.received
