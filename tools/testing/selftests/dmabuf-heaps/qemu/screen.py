@@ -8,15 +8,20 @@ QEMU shows: a line with width and height, then three bytes for each pixel.
 import json
 import re
 import socket
+import subprocess
 
-LICENSE = "SPDX-License-Identifier: GPL-2.0-only"
+LICENSE = "Copyright SPDX-License-Identifier: GPL-2.0-only\n"
+
+
+def ppm(data):
+    """Width, height and pixels of a picture, three bytes each."""
+    header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
+    return int(header[1]), int(header[2]), data[header.end():]
 
 
 def pixels(path):
-    """Width, height and pixels of a picture, as three bytes each."""
-    from PIL import Image  # pylint: disable=import-outside-toplevel
-    with Image.open(path) as picture:
-        return *picture.size, picture.convert("RGB").tobytes()
+    """The same of a PNG file."""
+    return ppm(subprocess.run(["pngtopnm", path], check=True, stdout=subprocess.PIPE).stdout)
 
 
 class Screen:
@@ -62,18 +67,15 @@ class Screen:
     def dump(self):
         """Answers the guest with the contents of the screen."""
         self.execute("screendump", filename=str(self.ppm))
-        data = self.ppm.read_bytes()
-        header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
-        self.last = int(header[1]), int(header[2]), data[header.end():]
+        self.last = ppm(self.ppm.read_bytes())
         self.port.sendall(b"%d %d\n" % self.last[:2] + self.last[2])
 
     def save(self, path):
         """Writes the contents that were last dumped as a PNG file."""
-        from PIL import Image, PngImagePlugin  # pylint: disable=import-outside-toplevel
-        info = PngImagePlugin.PngInfo()
-        info.add_text("Copyright", LICENSE)
-        width, height, rgb = self.last
-        Image.frombytes("RGB", (width, height), rgb).save(path, "PNG", optimize=True, pnginfo=info)
+        text = self.ppm.with_name("license")
+        text.write_text(LICENSE)
+        with open(path, "wb") as f:
+            subprocess.run(["pnmtopng", "-quiet", "-text", text, self.ppm], check=True, stdout=f)
 
     def poll(self):
         """Answers the questions of the guest since the last call."""
