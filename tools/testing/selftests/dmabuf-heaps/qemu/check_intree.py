@@ -10,8 +10,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from lib import QEMU_DIR, TOP, run, script
-from tables import IN_TREE
+from lib import run, script
+from tables import IN_TREE, QEMU_DIR, TOP
 from tally import Kernel, build_32_bit, side_by_side
 
 INTREE = TOP / "tools/dmabuf-heaps/intree"

@@ -3,9 +3,9 @@
 
 import re
 
-from lib import QEMU_DIR, TESTS, TOP, run
+from lib import TESTS, run
 from screen import pixels
-from tables import cross_compile
+from tables import QEMU_DIR, TOP, cross_compile
 from tally import HEAP_LINE, Kernel, build_32_bit
 
 HEAPS_DOC = TOP / "Documentation/userspace-api/dma-buf-heaps-memory.rst"

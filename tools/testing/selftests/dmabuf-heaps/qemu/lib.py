@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Shared by the Python programs in this directory: paths, other scripts, progress."""
 
-import hashlib
 import os
 import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
-from tables import QEMU_DIR, TOP
+from tables import QEMU_DIR
 
-CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dmabuf-heaps"
 TESTS = QEMU_DIR.parent
-# The number of this clone, in names of what each clone builds for itself; as in lib.sh.
-CLONE = hashlib.sha256(f"{TOP}\n".encode()).hexdigest()[:8]
 COLOURS = {"ok": 32, "met": 32, "not ok": 31, "not met": 31, "skip": 33}
 
 # A caller's make has its own jobs and flags.

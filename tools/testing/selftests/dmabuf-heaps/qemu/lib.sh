@@ -10,7 +10,7 @@ set -euo pipefail
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/dmabuf-heaps
 QEMU_DIR=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 TOP=$(readlink -f "$QEMU_DIR/../../../../..")
-export QEMU_DIR TOP
+export QEMU_DIR
 STEPS=5		# packages, source, kernel, guest, modules
 # A caller's make has its own jobs and flags.
 unset MAKEFLAGS MFLAGS MAKELEVEL
@@ -126,7 +126,7 @@ step()
 only_one()
 {
 	exec 9>"$CACHE/lock-$1"
-	flock -n 9 || {
+	flock -w 5 9 || {
 		say "waiting for another run that makes the same ($1)"
 		flock 9
 	}

@@ -11,8 +11,8 @@ import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from lib import QEMU_DIR, coloured, progress, run, script
-from tables import BOARDS, cross_compile
+from lib import coloured, progress, run, script
+from tables import BOARDS, QEMU_DIR, cross_compile
 
 VM = QEMU_DIR / "vm"
 HEAP_LINE = re.compile("(cma_region|carveout|sram)_heap:")

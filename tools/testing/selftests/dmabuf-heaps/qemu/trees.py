@@ -8,8 +8,8 @@ usage: trees.py FILE: writes virt's own tree, with 4 GiB
 import os
 import sys
 
-from lib import TESTS, TOP, quietly
-from tables import BOARDS
+from lib import TESTS, quietly
+from tables import BOARDS, TOP
 
 OVERLAYS = TESTS / "overlays"
 BOARD_OVERLAY = TOP / BOARDS["virt"]["overlay"]
