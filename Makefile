@@ -107,7 +107,7 @@ help:
 	@echo '  install          modules, overlays, udev rule and modules-load.d, below DESTDIR'
 	@echo '  clean            remove what was built'
 	@echo
-	@echo 'Build it into a kernel, 7.3 or 6.12:'
+	@echo 'Build it into a kernel ($(notdir $(wildcard $(TOP)/patches/*))):'
 	@echo '  intree           add the heaps to the source tree KSRC=/path'
 	@echo '  series           write the same as patches for git am, into OUT=/path (series)'
 	@echo

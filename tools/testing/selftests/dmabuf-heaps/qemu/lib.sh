@@ -42,22 +42,14 @@ options()
 	shift
 	while [ $# -gt 0 ]; do
 		name=${1#--}
-		case $1 in
-		-h | --help)
+		if [[ $1 == -h || $1 == --help ]]; then
 			sed -n '4,/^$/s/^# \{0,1\}//p' "$0"
 			exit 0
-			;;
-		--*[!a-z]* | -[!-]*) name= ;;
-		--*) ;;
-		*)
+		elif [[ $1 != -* ]]; then
 			args+=("$1")
-			shift
-			continue
-			;;
-		esac
-		if [[ -n $name && $known == *" $name "* ]]; then
+		elif [[ $1 == --?* && $known == *" $name "* ]]; then
 			printf -v "$name" 1
-		elif [[ -n $name && $known == *" $name= "* && $# -gt 1 ]]; then
+		elif [[ $1 == --?* && $known == *" $name= "* && $# -gt 1 ]]; then
 			printf -v "$name" %s "$2"
 			shift
 		else
@@ -93,7 +85,7 @@ newest()
 # line of that every ten seconds. On failure the end of the log is shown.
 step()
 {
-	local k=$1 title=$2 start=$SECONDS log pid status=0 tick=0
+	local k=$1 title=$2 start=$SECONDS log pid status=0 tick=1
 	shift 2
 	log=$CACHE/log/$k-$(tr -c 'a-zA-Z0-9.\n' - <<<"$title").log
 	say "[$k/$STEPS] $title"
@@ -106,8 +98,7 @@ step()
 	trap "kill -- -$pid 2>/dev/null; exit 130" INT TERM
 	while kill -0 "$pid" 2>/dev/null; do
 		sleep 0.2
-		tick=$((tick + 1))
-		if [ $((tick % 50)) -eq 0 ]; then
+		if [ $((tick++ % 50)) -eq 0 ]; then
 			say "      $((SECONDS - start)) s: $(tail -n 1 "$log" | tr -cd '[:print:]' | cut -c 1-66)"
 		fi
 	done
