@@ -117,11 +117,10 @@ def check_refusals(tally, source, work):
 def check_series(tally, name, tree):
     """checkpatch of that kernel accepts the patches."""
     patches = sorted(Path(f"{tree}-series").glob("*.patch"))
-    _, log, _ = run(["git", "-C", tree, "log", "--format=%s", "base.."])
+    _, log, _ = run(["git", "-C", f"{tree}-git", "log", "--format=%s", "base.."])
     tally.test(f"{name}: git am took {len(patches)} patches",
                patches and len(log.splitlines()) == len(patches), log)
     for patch in patches:
-        # In a directory with a .git, it would need modules of Python.
         status, out, err = run(["env", "-C", patch.parent, tree / "scripts/checkpatch.pl",
                                 f"--root={tree}", "--strict", "--quiet", "--no-summary", "--terse",
                                 "--show-types", "--ignore", "CAMELCASE",  # libdrm's names
