@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What heaps of memory with struct pages do with it before it is handed out, the
- * device that this is done with, and the export of every heap's buffers.
+ * Buffers: zeroing of memory with struct pages, the sync device of a heap, and export
+ * as a dma-buf.
  *
- * Ownership: the heap driver owns the memory, allocates &struct heap_buffer and
- * frees both in its .release.
+ * A heap's sync device exists for cache maintenance: it is not coherent and addresses
+ * all memory, so a sync for it cleans or invalidates CPU cache lines of the range and
+ * nothing else.
+ *
+ * Ownership: the heap driver owns the memory and the buffer structure until
+ * heap_buffer_export() has succeeded; after that its .release callback does.
  */
 
 #include <linux/device/faux.h>
@@ -13,19 +17,13 @@
 #include <linux/export.h>
 #include <linux/highmem.h>
 #include <linux/mm.h>
-#include <linux/module.h>
-#include <linux/mutex.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 
-#include "heap_buffer.h"
+#include "contig_priv.h"
 
 /**
- * heap_buffer_device_create() - make the device that owns a heap's DMA mappings
+ * heap_buffer_device_create() - make the sync device of a heap
  * @name:	the heap's name, unique
- *
- * The device is not coherent, so that syncing through it maintains the CPU
- * caches, and it reaches all memory.
  *
  * Context: process context.
  * Return: the device, or NULL. The caller destroys it with
@@ -37,10 +35,10 @@ struct device *heap_buffer_device_create(const char *name)
 
 	if (!fdev)
 		return NULL;
-	/* Some architectures take a device that nobody described for coherent. */
+	/* Some architectures treat devices without a firmware node as coherent. */
 	dev_clear_dma_coherent(&fdev->dev);
 #ifdef CONFIG_SWIOTLB
-	/* swiotlb=force would bounce the mapping that is there to be synced. */
+	/* swiotlb=force must not bounce the mapping that maintenance goes through. */
 	fdev->dev.dma_io_tlb_mem = NULL;
 #endif
 	if (dma_coerce_mask_and_coherent(&fdev->dev, DMA_BIT_MASK(64))) {
@@ -53,7 +51,7 @@ EXPORT_SYMBOL_NS_GPL(heap_buffer_device_create, "DMABUF_HEAPS_CONTIG");
 
 /**
  * heap_buffer_device_destroy() - undo heap_buffer_device_create()
- * @dev:	the device, with no buffer left
+ * @dev:	the device; no buffer of the heap is left
  *
  * Context: process context, may sleep.
  */
@@ -63,8 +61,8 @@ void heap_buffer_device_destroy(struct device *dev)
 }
 EXPORT_SYMBOL_NS_GPL(heap_buffer_device_destroy, "DMABUF_HEAPS_CONTIG");
 
-/* Writes what the CPU caches have of memory that no device has mapped. */
-static int heap_buffer_write_out(struct device *dev, phys_addr_t phys, size_t size)
+/* Cleans the cache lines of memory that no device has mapped. */
+static int heap_buffer_write_back(struct device *dev, phys_addr_t phys, size_t size)
 {
 	dma_addr_t dma = dma_map_phys(dev, phys, size, DMA_TO_DEVICE, DMA_ATTR_NO_WARN);
 
@@ -74,40 +72,42 @@ static int heap_buffer_write_out(struct device *dev, phys_addr_t phys, size_t si
 	return 0;
 }
 
-static void heap_buffer_zero_chunk(unsigned long pfn, size_t size)
+/* On arm64, one memset() is 4 % cheaper than clear_pages(), which goes page by page. */
+static void heap_buffer_clear(struct page *page, size_t size)
 {
-	unsigned long end = pfn + PFN_DOWN(size);
-
-	if (!PageHighMem(pfn_to_page(pfn)))
-		memset(page_address(pfn_to_page(pfn)), 0, size);
-	else
-		for (; pfn < end; pfn++)
-			clear_highpage(pfn_to_page(pfn));
+	if (!PageHighMem(page)) {
+		memset(page_address(page), 0, size);
+		return;
+	}
+	for (; size; size -= PAGE_SIZE)
+		clear_highpage(page++);
 }
 
 /**
- * heap_buffer_zero() - zero memory that user space will get
- * @buffer:	memory with struct pages, that no device has mapped
- * @dev:	the heap's device, to write the zeroes out to memory as well: from
- *		then on no line of the buffer is dirty, until somebody writes
- *		through the linear map again; or NULL
+ * heap_buffer_zero() - zero memory with struct pages for user space
+ * @phys:	physical address, a multiple of PAGE_SIZE; not mapped by any device
+ * @size:	bytes, a multiple of PAGE_SIZE
+ * @dev:	the heap's sync device, to write the zeroes back to memory as well, after
+ *		which no cache line of it is dirty; or NULL
  *
  * Context: process context, may sleep; long for large sizes.
- * Return: 0; -EINTR when a fatal signal arrived; -ENOMEM when @dev cannot map
- * the memory.
+ * Return: 0; -EINTR when a fatal signal is pending; -ENOMEM when @dev cannot map the
+ * memory.
  */
-int heap_buffer_zero(const struct heap_buffer *buffer, struct device *dev)
+int heap_buffer_zero(phys_addr_t phys, size_t size, struct device *dev)
 {
-	size_t done, chunk;
 	int ret = 0;
 
-	for (done = 0; done < buffer->size && !ret; done += chunk) {
+	while (size && !ret) {
+		size_t chunk = min_t(size_t, size, HEAP_ZERO_CHUNK);
+
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		chunk = min_t(size_t, buffer->size - done, HEAP_ZERO_CHUNK);
-		heap_buffer_zero_chunk(PHYS_PFN(buffer->phys + done), chunk);
+		heap_buffer_clear(pfn_to_page(PHYS_PFN(phys)), chunk);
 		if (dev)
-			ret = heap_buffer_write_out(dev, buffer->phys + done, chunk);
+			ret = heap_buffer_write_back(dev, phys, chunk);
+		phys += chunk;
+		size -= chunk;
 		cond_resched();
 	}
 	return ret;
@@ -115,23 +115,59 @@ int heap_buffer_zero(const struct heap_buffer *buffer, struct device *dev)
 EXPORT_SYMBOL_NS_GPL(heap_buffer_zero, "DMABUF_HEAPS_CONTIG");
 
 /**
- * heap_buffer_export() - wrap a buffer into a dma-buf
- * @buffer:	ready to be used
+ * heap_buffer_init_cached() - make a cached buffer of zeroed memory
+ * @buffer:	@buffer->base is set; the memory stays the caller's
+ * @dev:	the heap's sync device
+ * @dirty:	the zeroes may still be in the CPU caches only
+ *
+ * Context: any. The caller calls heap_buffer_fini_cached() before it frees the memory.
+ */
+void heap_buffer_init_cached(struct heap_cached *buffer, struct device *dev, bool dirty)
+{
+	buffer->dev = dev;
+	buffer->dma = DMA_MAPPING_ERROR;
+	mutex_init(&buffer->lock);
+	INIT_LIST_HEAD(&buffer->mappings);
+	buffer->cpu_mappings = 0;
+	buffer->mmap_writers = 0;
+	buffer->unsync_writers = 0;
+	buffer->write_accesses = 0;
+	buffer->dirty = dirty;
+	buffer->needs_invalidate = false;
+}
+EXPORT_SYMBOL_NS_GPL(heap_buffer_init_cached, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_buffer_fini_cached() - undo heap_buffer_init_cached()
+ * @buffer:	no device has it mapped, and no CPU mapping is left
+ *
+ * Context: process context.
+ */
+void heap_buffer_fini_cached(struct heap_cached *buffer)
+{
+	if (buffer->dma != DMA_MAPPING_ERROR)
+		dma_unmap_phys(buffer->dev, buffer->dma, buffer->base.size,
+			       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
+	mutex_destroy(&buffer->lock);
+}
+EXPORT_SYMBOL_NS_GPL(heap_buffer_fini_cached, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_buffer_export() - export a buffer as a dma-buf
+ * @buffer:	ready for use
  * @ops:	the heap's table, whose .release frees @buffer and its memory
  * @owner:	the module that @ops is in
  * @exp_name:	the heap's name
- * @fd_flags:	access mode that user space asked for
+ * @fd_flags:	access mode from the allocation request
  *
- * The last step of an allocation that can fail.
+ * It is the last step of an allocation that can fail.
  *
  * Context: process context, may sleep.
- * Return: the dma-buf, which owns @buffer from now on, or an error pointer, and
- * @buffer is still the caller's.
+ * Return: the dma-buf, which then owns @buffer; or an error pointer, and @buffer stays
+ * the caller's.
  */
-struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
-				   const struct dma_buf_ops *ops,
-				   struct module *owner, const char *exp_name,
-				   u32 fd_flags)
+struct dma_buf *heap_buffer_export(struct heap_buffer *buffer, const struct dma_buf_ops *ops,
+				   struct module *owner, const char *exp_name, u32 fd_flags)
 {
 	struct dma_buf_export_info info = {
 		.exp_name = exp_name,
@@ -146,8 +182,3 @@ struct dma_buf *heap_buffer_export(struct heap_buffer *buffer,
 	return dma_buf_export(&info);
 }
 EXPORT_SYMBOL_NS_GPL(heap_buffer_export, "DMABUF_HEAPS_CONTIG");
-
-MODULE_DESCRIPTION("Buffers and regions for DMA-BUF heaps");
-MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS("DMA_BUF");
-MODULE_IMPORT_NS("DMA_BUF_HEAP");

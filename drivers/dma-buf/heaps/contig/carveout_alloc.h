@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Extents of a region that the kernel itself does not manage.
+ * Pages of a region that the kernel itself does not manage.
  */
-#ifndef _CARVEOUT_ALLOC_H
-#define _CARVEOUT_ALLOC_H
+#ifndef _CONTIG_CARVEOUT_ALLOC_H
+#define _CONTIG_CARVEOUT_ALLOC_H
 
 #include <linux/mutex.h>
 #include <linux/types.h>
@@ -11,24 +11,24 @@
 struct gen_pool;
 
 /**
- * struct heap_carveout - one region and what is free of it
- * @gen:	one bit a page
- * @base:	physical address of the region, any one, also 0
- * @start:	what @gen calls @base: never 0, which means failure to it, and as
- *		far from a multiple of 2 MiB as @base is
- * @lock:	one call at a time
+ * struct heap_carveout - one region and its free pages
+ * @gen:	one bit for each page
+ * @base:	physical address of the region; 0 is valid
+ * @start:	the address that @gen has for @base: never 0, which means failure there, and
+ *		congruent to @base modulo 2 MiB
+ * @lock:	serializes calls
  */
 struct heap_carveout {
 	struct gen_pool *gen;
 	phys_addr_t base;
 	unsigned long start;
-	struct mutex lock; /* genalloc alone fails while another call is at work */
+	struct mutex lock; /* without it, genalloc calls fail while others are under way */
 };
 
-int heap_carveout_init(struct heap_carveout *pool, phys_addr_t base, phys_addr_t size);
-void heap_carveout_fini(struct heap_carveout *pool);
-int heap_carveout_alloc(struct heap_carveout *pool, size_t size, phys_addr_t *phys);
-void heap_carveout_free(struct heap_carveout *pool, phys_addr_t phys, size_t size);
-size_t heap_carveout_avail(const struct heap_carveout *pool);
+int heap_carveout_init(struct heap_carveout *carveout, phys_addr_t base, phys_addr_t size);
+void heap_carveout_fini(struct heap_carveout *carveout);
+int heap_carveout_alloc(struct heap_carveout *carveout, size_t size, phys_addr_t *phys);
+void heap_carveout_free(struct heap_carveout *carveout, phys_addr_t phys, size_t size);
+size_t heap_carveout_avail(const struct heap_carveout *carveout);
 
-#endif /* _CARVEOUT_ALLOC_H */
+#endif /* _CONTIG_CARVEOUT_ALLOC_H */

@@ -1,50 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A heap for each no-map region: memory that Linux reserves and never maps, such
- * as what a DSP or an FPGA shares with the CPUs. CPUs see it write-combined.
+ * A heap for each no-map region: memory that Linux reserves and never maps, such as memory
+ * that a DSP or an FPGA shares with the CPUs. CPU mappings are write-combined.
  *
- * A region can be protected: a firewall keeps the CPUs out of it, as in secure
- * playback. Its buffers are for devices only; the CPUs never touch or map them,
- * and it is for whoever keeps the firewall to clear them.
+ * Regions are the `no-map` `shared-dma-pool` nodes that no device claims with
+ * `memory-region`, because a claimed region belongs to the device's driver, and the nodes
+ * that the administrator names. A node that asks for a heap, or is named, and gets none is
+ * reported by one log line.
  *
- * Linux cannot tell a region that nobody uses from one that only the board's
- * firmware knows of; who loads this module has looked, or names what to skip.
+ * A region can be protected: a firewall keeps the CPUs out of it, as for secure playback.
+ * Its buffers are for devices only. CPUs neither access nor map them, and clearing them is
+ * up to the owner of the firewall.
  *
- * Heaps live for ever, because the heap core cannot remove one; so this module
- * cannot be unloaded.
+ * Linux cannot tell an unused region from one that only the board's firmware knows of, so
+ * this module is not loaded by default, and the parameter skip names such regions.
+ *
+ * Heaps are never removed, because the heap core cannot remove them, so this module cannot
+ * be unloaded.
  */
 
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/err.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/of.h>
+#include <linux/of_reserved_mem.h>
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "heap_buffer.h"
-#include "heap_ioctl.h"
-#include "heap_name.h"
-#include "heap_phys.h"
-#include "heap_region.h"
+#include "contig_heap.h"
 
-/* As many nodes as a parameter can name. */
+/* Nodes in one parameter */
 #define CARVEOUT_HEAP_NAMES	16
 
 static char *regions[CARVEOUT_HEAP_NAMES];
 static unsigned int regions_count;
 module_param_array(regions, charp, &regions_count, 0444);
-MODULE_PARM_DESC(regions, "no-map nodes to make heaps of although a device claims them, or although they are no shared-dma-pool: names such as dsp@94300000, separated by commas");
+MODULE_PARM_DESC(regions, "no-map nodes to make heaps of even if a device claims them or they are no shared-dma-pool: names such as dsp@94300000, separated by commas");
 
 static char *skip[CARVEOUT_HEAP_NAMES];
 static unsigned int skip_count;
 module_param_array(skip, charp, &skip_count, 0444);
-MODULE_PARM_DESC(skip, "no-map nodes to make no heaps of, although no device claims them: names, separated by commas; for what the board's firmware keeps there");
+MODULE_PARM_DESC(skip, "no-map nodes to make no heaps of, such as those of the board's firmware: names, separated by commas");
 
 static char *protected[CARVEOUT_HEAP_NAMES];
 static unsigned int protected_count;
 module_param_array(protected, charp, &protected_count, 0444);
-MODULE_PARM_DESC(protected, "no-map nodes that the CPUs must not touch: names, separated by commas; their heaps are called <node>-protected");
+MODULE_PARM_DESC(protected, "no-map nodes that CPUs must not access: names, separated by commas; their heaps are named <node>-protected");
 
 static const struct dma_buf_ops carveout_heap_buf_ops = {
 	.map_dma_buf = heap_nopage_map_dma_buf,
@@ -54,7 +59,9 @@ static const struct dma_buf_ops carveout_heap_buf_ops = {
 	.vmap = heap_nopage_vmap,
 	.vunmap = heap_nopage_vunmap,
 	.release = heap_nopage_release,
-	HEAP_IOCTL_OPS
+#ifdef CONFIG_DMABUF_HEAPS_CONTIG_IOCTL
+	.ioctl = heap_vendor_ioctl,
+#endif
 };
 
 static int carveout_heap_no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *vma)
@@ -62,34 +69,36 @@ static int carveout_heap_no_mmap(struct dma_buf *dmabuf, struct vm_area_struct *
 	return -EACCES;
 }
 
-static int carveout_heap_no_cpu(struct dma_buf *dmabuf, enum dma_data_direction dir)
+static int carveout_heap_no_cpu_access(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	return -EACCES;
 }
 
-/* The core warns about a .vmap that fails; without one it is an errno. */
+/* Without .vmap an importer gets an errno; the core warns about a .vmap that fails. */
 static const struct dma_buf_ops carveout_heap_protected_buf_ops = {
 	.map_dma_buf = heap_nopage_map_dma_buf,
 	.unmap_dma_buf = heap_nopage_unmap_dma_buf,
-	.begin_cpu_access = carveout_heap_no_cpu,
-	.end_cpu_access = carveout_heap_no_cpu,
+	.begin_cpu_access = carveout_heap_no_cpu_access,
+	.end_cpu_access = carveout_heap_no_cpu_access,
 	.mmap = carveout_heap_no_mmap,
 	.release = heap_nopage_release,
-	HEAP_IOCTL_OPS
+#ifdef CONFIG_DMABUF_HEAPS_CONTIG_IOCTL
+	.ioctl = heap_vendor_ioctl,
+#endif
 };
 
-static const struct heap_nopage carveout_heap __initconst = {
-	.ops = &carveout_heap_buf_ops,
-	.owner = THIS_MODULE,
-	.zero = true,
-};
-
-static const struct heap_nopage carveout_heap_protected __initconst = {
-	.ops = &carveout_heap_protected_buf_ops,
+static const struct heap_nopage_ops carveout_heap_ops = {
+	.buf_ops = &carveout_heap_buf_ops,
 	.owner = THIS_MODULE,
 };
 
-static bool __init carveout_heap_is_among(const char *node, char **names, unsigned int count)
+static const struct heap_nopage_ops carveout_heap_protected_ops = {
+	.buf_ops = &carveout_heap_protected_buf_ops,
+	.owner = THIS_MODULE,
+	.protected = true,
+};
+
+static bool __init carveout_heap_is_listed(const char *node, char **names, unsigned int count)
 {
 	unsigned int i;
 
@@ -99,10 +108,23 @@ static bool __init carveout_heap_is_among(const char *node, char **names, unsign
 	return false;
 }
 
-static bool __init carveout_heap_named(const char *node)
+/* Whether the administrator wants a heap of the node although a device may claim it. */
+static bool __init carveout_heap_is_named(const char *node)
 {
-	return carveout_heap_is_among(node, regions, regions_count) ||
-	       carveout_heap_is_among(node, protected, protected_count);
+	return carveout_heap_is_listed(node, regions, regions_count) ||
+	       carveout_heap_is_listed(node, protected, protected_count);
+}
+
+static bool __init carveout_heap_node_exists(const char *node)
+{
+	struct device_node *parent __free(device_node) =
+		of_find_node_by_path("/reserved-memory");
+	struct device_node *np;
+	bool found = false;
+
+	for_each_child_of_node(parent, np)
+		found |= !strcmp(kbasename(np->full_name), node);
+	return found;
 }
 
 static void __init carveout_heap_check_names(const char *param, char **names,
@@ -111,41 +133,159 @@ static void __init carveout_heap_check_names(const char *param, char **names,
 	unsigned int i;
 
 	for (i = 0; i < count; i++)
-		if (!heap_region_exists(names[i]))
+		if (!carveout_heap_node_exists(names[i]))
 			pr_warn("%s=%s: /reserved-memory has no node of this name\n",
 				param, names[i]);
 }
 
-static int __init carveout_heap_add(const struct heap_region *region)
+static void __init carveout_heap_add(const struct heap_region *region)
 {
 	const char *name;
 
-	if (carveout_heap_is_among(region->name, skip, skip_count))
-		return -ECANCELED;
-	if (carveout_heap_is_among(region->name, protected, protected_count))
-		name = heap_nopage_create(region, "protected", &carveout_heap_protected);
+	if (carveout_heap_is_listed(region->name, skip, skip_count))
+		return;
+	if (carveout_heap_is_listed(region->name, protected, protected_count))
+		name = heap_nopage_create(region, "protected", &carveout_heap_protected_ops);
 	else
-		name = heap_nopage_create(region, "contiguous", &carveout_heap);
-	if (IS_ERR(name)) {
-		pr_warn("%s: no heap: %s\n", region->name, heap_name_why(PTR_ERR(name)));
-		return PTR_ERR(name);
+		name = heap_nopage_create(region, "contiguous", &carveout_heap_ops);
+	if (IS_ERR(name))
+		pr_warn("%s: no heap: %s\n", region->name, heap_region_strerror(PTR_ERR(name)));
+	else
+		pr_info("%s: base %pa, size %llu KiB%s\n", name, &region->base,
+			(u64)region->size / SZ_1K,
+			region->trimmed ? ", the whole pages of its node" : "");
+}
+
+static bool __init carveout_heap_wants(const struct device_node *np)
+{
+	return of_device_is_available(np) &&
+	       of_device_is_compatible(np, "shared-dma-pool") &&
+	       of_property_read_bool(np, "no-map") &&
+	       !of_property_read_bool(np, "reusable");
+}
+
+/* A device exists if its node and all buses above it are enabled. */
+static bool __init carveout_heap_is_enabled(const struct device_node *np)
+{
+	for (; np; np = np->parent)
+		if (!of_device_is_available(np))
+			return false;
+	return true;
+}
+
+static bool __init carveout_heap_claims(const struct device_node *dev,
+					const struct device_node *np)
+{
+	int i, count = of_count_phandle_with_args(dev, "memory-region", NULL);
+
+	for (i = 0; i < count; i++) {
+		struct device_node *target = of_parse_phandle(dev, "memory-region", i);
+
+		of_node_put(target);
+		if (target == np)
+			return true;
 	}
-	pr_info("%s: base %pa, size %llu KiB%s\n", name, &region->base,
-		(u64)region->size / SZ_1K, region->cut ? ", the whole pages of its node" : "");
-	return 0;
+	return false;
+}
+
+/* A device that claims the node, with a reference; an enabled one if there is any. */
+static struct device_node * __init carveout_heap_find_claimant(const struct device_node *np)
+{
+	struct device_node *dev, *disabled = NULL;
+
+	for_each_node_with_property(dev, "memory-region") {
+		if (!carveout_heap_claims(dev, np))
+			continue;
+		if (carveout_heap_is_enabled(dev)) {
+			of_node_put(disabled);
+			return dev;
+		}
+		of_node_put(disabled);
+		disabled = of_node_get(dev);
+	}
+	return disabled;
+}
+
+/* Sets base and size of the region; or the reason why the node cannot be a heap. */
+static const char * __init carveout_heap_why_not(const struct device_node *np,
+						 const struct reserved_mem *rmem,
+						 struct heap_region *region)
+{
+	if (!of_device_is_available(np))
+		return "it is disabled";
+	if (!of_property_read_bool(np, "no-map"))
+		return "it is not no-map, so the kernel has it mapped";
+	if (of_property_read_bool(np, "reusable"))
+		return "it is both no-map and reusable";
+	if (of_property_read_bool(np, "linux,dma-default"))
+		return "it is linux,dma-default, from which the kernel itself allocates";
+	if (!rmem)
+		return "the kernel reserved no memory for it";
+	return heap_region_set_nopage(region, rmem->base, rmem->size);
+}
+
+/* Whether no device claims the node; a disabled device is reported. */
+static bool __init carveout_heap_is_unclaimed(const struct device_node *np,
+					      const struct heap_region *region)
+{
+	struct device_node *dev __free(device_node) = carveout_heap_find_claimant(np);
+
+	if (dev && !carveout_heap_is_enabled(dev))
+		pr_warn("%pOF: no heap: the disabled device %pOF claims it; carveout_heap.regions=%s makes it one\n",
+			np, dev, region->name);
+	return !dev;
+}
+
+/* Whether the node can become a heap; sets base and size of the region. */
+static bool __init carveout_heap_check_node(struct device_node *np,
+					    struct heap_region *region)
+{
+	const struct reserved_mem *rmem = of_reserved_mem_lookup(np);
+	const char *why = carveout_heap_why_not(np, rmem, region);
+	struct device_node *other __free(device_node) = NULL;
+
+	if (why) {
+		pr_warn("%pOF: no heap: %s\n", np, why);
+		return false;
+	}
+	other = heap_region_find_overlap(np->parent, rmem);
+	if (other)
+		pr_warn("%pOF: no heap: it overlaps %pOF\n", np, other);
+	return !other;
+}
+
+static void __init carveout_heap_visit(struct device_node *np)
+{
+	const char *node = kbasename(np->full_name);
+	bool is_named = carveout_heap_is_named(node);
+	struct heap_region region = {};
+
+	if (!is_named && !carveout_heap_wants(np))
+		return;
+	heap_region_set_name(&region, HEAP_REGION_NODE, node, 0);
+	if (!is_named && !carveout_heap_is_unclaimed(np, &region))
+		return;
+	if (carveout_heap_check_node(np, &region))
+		carveout_heap_add(&region);
 }
 
 static int __init carveout_heap_init(void)
 {
+	struct device_node *parent __free(device_node) =
+		of_find_node_by_path("/reserved-memory");
+	struct device_node *np;
+
 	carveout_heap_check_names("regions", regions, regions_count);
 	carveout_heap_check_names("protected", protected, protected_count);
 	carveout_heap_check_names("skip", skip, skip_count);
-	heap_region_visit_carveouts(carveout_heap_add, carveout_heap_named);
+	for_each_child_of_node(parent, np)
+		carveout_heap_visit(np);
 	return 0;
 }
 module_init(carveout_heap_init);
 
 MODULE_DESCRIPTION("DMA-BUF heaps of no-map memory, one for each region");
+MODULE_VERSION("0.9.0");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMABUF_HEAPS_CONTIG");

@@ -1,97 +1,94 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who owns a cached buffer's cache lines, and what a CPU session does.
+ * Ownership of the cache lines of a cached buffer, and CPU accesses to it.
  *
- * Cache invariants, each with a test of its name. A "device" reads memory past
- * the CPU caches; one that is coherent does not, and counts as a CPU.
+ * Cache invariants, each with a test of its name. A "device" bypasses the CPU
+ * caches; a coherent one does not, and counts as a CPU mapping.
  *
- *  device_sees_cpu: a line that only the CPU has is in memory before a device is
- *	mapped, and after a session that wrote. A buffer that was zeroed just now
- *	is born with such lines, every writable view may make more of them at any
- *	time, and a copy out of a bounce buffer too.
- *  cpu_sees_device: a device that may have written is followed by an
- *	invalidation before the CPU may read, or write a part of a line: at the
- *	next session, the next view, or, when there are views already, when the
- *	device is unmapped. With no device mapped, one that was told the address
- *	may have written, for a session that reads.
- *  nothing_is_lost: an invalidation throws away nothing that the CPU wrote: where
- *	it may have newer lines, they are cleaned first. Who writes in between
- *	would lose it, so while somebody may be writing through the caches, no
- *	invalidation is made that can wait, and none for a device that is not
- *	known. Sessions beside one that writes share no cache line with it.
- *  one_pass: a session that reads is one invalidation, one that writes is one
- *	cleaning, of the range that it names, whatever is mapped directly, through
- *	the one mapping that the heap's own device has of the buffer. So while a
- *	device may write, mmap views are trusted from the first session on: what
- *	anybody writes then, he writes in sessions. A new view ends that trust,
- *	until the next session, and a driver's vmap is never trusted.
- *  untouched_is_free: a buffer that no CPU touched since the last time costs
- *	nothing to map and unmap.
- *  bounced_is_a_copy: a mapping that bounces is a copy of the buffer, filled and
- *	emptied on its own. What is not known to be direct counts as bounced. Two
- *	copies that are both written cannot be made one again, so a bounced writer
- *	is the only writer among the devices, and CPU sessions beside it are one
- *	at a time: each fetches the copy.
+ *  device_sees_cpu: dirty lines are cleaned before a device is mapped, and when a
+ *	CPU access that wrote ends. A buffer that was just zeroed has dirty lines,
+ *	every writable mmap area may dirty more at any time, and so does the copy
+ *	out of a bounce buffer.
+ *  cpu_sees_device: after a device may have written, lines are invalidated before
+ *	the CPU may read them, or write a part of one: at the next CPU access, at
+ *	the next CPU mapping or, if there are CPU mappings already, when the device
+ *	is unmapped. A CPU access that reads with no device mapped invalidates too,
+ *	because a device may have been programmed with the physical address.
+ *  nothing_is_lost: an invalidation discards nothing that the CPU wrote: lines
+ *	that may be dirty are cleaned first. A store between the two would be
+ *	lost, so while the CPU may be writing, invalidations that can wait are
+ *	deferred, and none is made for unknown devices. CPU accesses beside one
+ *	that writes must not share a cache line with it.
+ *  one_operation: a CPU access that reads is one invalidation and one that writes
+ *	is one cleaning of the range that it names, through the one mapping of the
+ *	heap's sync device, for any number of directly mapped devices. So while a
+ *	device may write, mmap areas are trusted from the first CPU access on to
+ *	be written in CPU accesses only. A new mmap area ends that trust until the
+ *	next CPU access, and a driver's vmap is never trusted.
+ *  untouched_is_free: mapping and unmapping a buffer that no CPU has accessed
+ *	since the last time needs no maintenance.
+ *  bounced_is_a_copy: a bounced mapping is a copy of the buffer, filled and
+ *	copied back on its own. A mapping counts as bounced unless it is known to
+ *	be direct. Two copies that were both written cannot be merged, so a bounced
+ *	writer is the only writing device, and CPU accesses beside it are one at a
+ *	time: each copies the bounce buffer back.
  *
- * Locks: dma_buf.resv or mmap_lock, then heap_cached.lock. Nothing is taken
- * inside it.
+ * Locks: dma_buf.resv or mmap_lock, then heap_cached.lock. No lock is taken inside it.
  */
 
+#include <linux/align.h>
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/dma-resv.h>
 #include <linux/export.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/scatterlist.h>
 
-#include "heap_buffer.h"
-#include "heap_cache.h"
-#include "heap_mapping.h"
+#include "contig_priv.h"
 
-/**
- * heap_buffer_init_cached() - make a cached buffer of zeroed memory
- * @buffer:	with its memory in @buffer->base, which stays the caller's
- * @dev:	the heap's device, from heap_buffer_device_create()
- * @clean:	no line of it is dirty: the zeroes are in memory
- *
- * Context: any. The caller owes a heap_buffer_fini_cached() before it frees the memory.
- */
-void heap_buffer_init_cached(struct heap_cached *buffer, struct device *dev, bool clean)
+/* Copies a range between the buffer and the bounce copy of the device. */
+static void heap_cpu_access_bounce(struct heap_mapping *m, size_t offset, size_t len,
+				   void (*sync)(struct device *dev, dma_addr_t addr,
+						size_t size, enum dma_data_direction dir))
 {
-	buffer->dev = dev;
-	buffer->dma = DMA_MAPPING_ERROR;
-	mutex_init(&buffer->lock);
-	INIT_LIST_HEAD(&buffer->mappings);
-	buffer->views = 0;
-	buffer->writers = 0;
-	buffer->strays = 0;
-	buffer->sessions = 0;
-	buffer->cpu_newer = !clean;
-	buffer->cpu_stale = false;
-}
-EXPORT_SYMBOL_NS_GPL(heap_buffer_init_cached, "DMABUF_HEAPS_CONTIG");
+	struct scatterlist *sg;
+	unsigned int i;
 
-/**
- * heap_buffer_fini_cached() - undo heap_buffer_init_cached()
- * @buffer:	with nothing mapped and no view left
- *
- * Context: process context.
- */
-void heap_buffer_fini_cached(struct heap_cached *buffer)
+	for_each_sgtable_dma_sg(&m->table, sg, i) {
+		size_t here = sg_dma_len(sg);
+
+		if (offset < here) {
+			size_t part = min(len, here - offset);
+
+			sync(m->dev, sg_dma_address(sg) + offset, part, m->dir);
+			len -= part;
+			offset = 0;
+		} else {
+			offset -= here;
+		}
+		if (!len)
+			return;
+	}
+}
+
+static void heap_cpu_access_bounce_in(struct heap_mapping *m, size_t offset, size_t len)
 {
-	if (buffer->dma != DMA_MAPPING_ERROR)
-		dma_unmap_phys(buffer->dev, buffer->dma, buffer->base.size,
-			       DMA_BIDIRECTIONAL, HEAP_DMA_ATTRS);
-	mutex_destroy(&buffer->lock);
+	heap_cpu_access_bounce(m, offset, len, dma_sync_single_for_cpu);
 }
-EXPORT_SYMBOL_NS_GPL(heap_buffer_fini_cached, "DMABUF_HEAPS_CONTIG");
 
-/*
- * The heap's own mapping, which all maintenance goes through: from the first time
- * on that there may be any, as long as the buffer lives. Many buffers need none.
- */
+void heap_cpu_access_bounce_out(struct heap_mapping *m, size_t offset, size_t len)
+{
+	heap_cpu_access_bounce(m, offset, len, dma_sync_single_for_device);
+}
+
+/* Maps the buffer for the heap's sync device, once; many buffers never need it. */
 int heap_cpu_access_map_self(struct heap_cached *buffer)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	if (buffer->dma != DMA_MAPPING_ERROR)
 		return 0;
 	buffer->dma = dma_map_phys(buffer->dev, buffer->base.phys, buffer->base.size,
@@ -99,17 +96,14 @@ int heap_cpu_access_map_self(struct heap_cached *buffer)
 	return dma_mapping_error(buffer->dev, buffer->dma);
 }
 
-/* A device that the CPU caches do not follow. */
-bool heap_mapping_is_noncoherent(const struct heap_mapping *m)
-{
-	return !m->bounced && !dev_is_dma_coherent(m->dev);
-}
-
-bool heap_cpu_access_device_may_write(struct heap_cached *buffer)
+/* A non-coherent device may have written, or has a mapping that it may write. */
+static bool heap_cpu_access_device_may_write(struct heap_cached *buffer)
 {
 	struct heap_mapping *m;
 
-	if (buffer->cpu_stale)
+	lockdep_assert_held(&buffer->lock);
+
+	if (buffer->needs_invalidate)
 		return true;
 	list_for_each_entry(m, &buffer->mappings, node)
 		if (m->writes && heap_mapping_is_noncoherent(m))
@@ -117,10 +111,10 @@ bool heap_cpu_access_device_may_write(struct heap_cached *buffer)
 	return false;
 }
 
-/* Whether somebody may be writing through the CPU caches just now. */
+/* Stores through the CPU caches may be under way at this moment. */
 static bool heap_cpu_access_cpu_may_write(const struct heap_cached *buffer)
 {
-	return buffer->strays || (buffer->sessions && buffer->writers);
+	return buffer->unsync_writers || (buffer->write_accesses && buffer->mmap_writers);
 }
 
 static bool heap_cpu_access_is_whole(const struct heap_cached *buffer, size_t len)
@@ -130,39 +124,48 @@ static bool heap_cpu_access_is_whole(const struct heap_cached *buffer, size_t le
 
 static void heap_cpu_access_clean_range(struct heap_cached *buffer, size_t offset, size_t len)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	dma_sync_single_range_for_device(buffer->dev, buffer->dma, offset, len,
 					 DMA_BIDIRECTIONAL);
 	if (heap_cpu_access_is_whole(buffer, len))
-		buffer->cpu_newer = false;
+		buffer->dirty = false;
 }
 
-static void heap_cpu_access_invalidate_range(struct heap_cached *buffer, size_t offset, size_t len)
+static void heap_cpu_access_invalidate_range(struct heap_cached *buffer, size_t offset,
+					     size_t len)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	dma_sync_single_range_for_cpu(buffer->dev, buffer->dma, offset, len,
 				      DMA_FROM_DEVICE);
 	if (heap_cpu_access_is_whole(buffer, len))
-		buffer->cpu_stale = false;
+		buffer->needs_invalidate = false;
 }
 
-/* device_sees_cpu, for a device that is about to be mapped. */
+/* device_sees_cpu, for a device that is about to be mapped */
 void heap_cpu_access_clean(struct heap_cached *buffer)
 {
-	if (!buffer->cpu_newer && !buffer->writers && !heap_cpu_access_cpu_may_write(buffer))
+	lockdep_assert_held(&buffer->lock);
+
+	if (!buffer->dirty && !buffer->mmap_writers && !heap_cpu_access_cpu_may_write(buffer))
 		return;
 	heap_cpu_access_clean_range(buffer, 0, buffer->base.size);
-	buffer->cpu_newer = buffer->writers;
+	buffer->dirty = buffer->mmap_writers;
 }
 
-/* cpu_sees_device, outside of sessions; if it has to wait, a session makes up for it. */
+/* cpu_sees_device, outside of CPU accesses; if deferred, the next CPU access does it */
 void heap_cpu_access_sync_for_cpu(struct heap_cached *buffer)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	if (!heap_cpu_access_device_may_write(buffer) || heap_cpu_access_cpu_may_write(buffer))
 		return;
 	heap_cpu_access_clean(buffer);
 	heap_cpu_access_invalidate_range(buffer, 0, buffer->base.size);
 }
 
-/* Clean and invalidated now, for who was told the address and knows no sessions. */
+/* Cleans and invalidates for a caller that uses the address and makes no CPU accesses. */
 int heap_cpu_access_flush(struct heap_cached *buffer)
 {
 	guard(mutex)(&buffer->lock);
@@ -171,39 +174,45 @@ int heap_cpu_access_flush(struct heap_cached *buffer)
 		return -ENOMEM;
 	heap_cpu_access_clean(buffer);
 	if (heap_cpu_access_cpu_may_write(buffer))
-		buffer->cpu_stale = true;
+		buffer->needs_invalidate = true;
 	else
 		heap_cpu_access_invalidate_range(buffer, 0, buffer->base.size);
 	return 0;
 }
 
-/* One more that sees the buffer through the caches and heeds no session. */
+/* Adds an unsynchronized CPU mapping. */
 void heap_cpu_access_unsync_get(struct heap_cached *buffer, bool writes)
 {
-	buffer->views++;
-	buffer->strays += writes;
+	lockdep_assert_held(&buffer->lock);
+
+	buffer->cpu_mappings++;
+	buffer->unsync_writers += writes;
 }
 
-/* What it wrote is in the caches still. */
+/* Removes one; the lines that it wrote are still dirty. */
 void heap_cpu_access_unsync_put(struct heap_cached *buffer, bool writes)
 {
-	buffer->views--;
-	buffer->strays -= writes;
-	buffer->cpu_newer |= writes;
+	lockdep_assert_held(&buffer->lock);
+
+	buffer->cpu_mappings--;
+	buffer->unsync_writers -= writes;
+	buffer->dirty |= writes;
 }
 
-/* The CPU copied the range out of a bounce buffer. */
+/* The CPU has copied the range out of a bounce buffer. */
 void heap_cpu_access_copied_in(struct heap_cached *buffer, size_t offset, size_t len)
 {
+	lockdep_assert_held(&buffer->lock);
+
 	if (heap_cpu_access_is_whole(buffer, len))
-		buffer->cpu_stale = false;
+		buffer->needs_invalidate = false;
 	heap_cpu_access_clean_range(buffer, offset, len);
 }
 
 /**
- * heap_cpu_access_mmap_get() - user space gets a view of the buffer
+ * heap_cpu_access_mmap_get() - user space gets an mmap area of the buffer
  * @buffer:	the buffer
- * @writes:	the view can be written, now or later
+ * @writes:	the area is writable, or can be made so by mprotect()
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
  */
@@ -211,18 +220,17 @@ void heap_cpu_access_mmap_get(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
-	if (!buffer->views)
+	if (!buffer->cpu_mappings)
 		heap_cpu_access_sync_for_cpu(buffer);
-	buffer->views++;
-	buffer->writers += writes;
-	buffer->cpu_newer |= writes;
+	buffer->cpu_mappings++;
+	buffer->mmap_writers += writes;
+	buffer->dirty |= writes;
 }
 
 /**
  * heap_cpu_access_mmap_put() - undo heap_cpu_access_mmap_get()
- * @buffer:	the buffer; lines written through the view may still be in the
- *		cache
- * @writes:	as heap_cpu_access_mmap_get() was told
+ * @buffer:	the buffer; lines that were written through the area may still be dirty
+ * @writes:	as passed to heap_cpu_access_mmap_get()
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
  */
@@ -230,19 +238,19 @@ void heap_cpu_access_mmap_put(struct heap_cached *buffer, bool writes)
 {
 	guard(mutex)(&buffer->lock);
 
-	buffer->views--;
-	buffer->writers -= writes;
-	buffer->cpu_newer |= writes;
-	/* Programs die in the middle of a session. */
-	if (!buffer->writers)
-		buffer->sessions = 0;
+	buffer->cpu_mappings--;
+	buffer->mmap_writers -= writes;
+	buffer->dirty |= writes;
+	/* Processes are killed between the begin and the end of a CPU access. */
+	if (!buffer->mmap_writers)
+		buffer->write_accesses = 0;
 }
 
 /**
- * heap_cpu_access_vmap_get() - a driver gets a view of the buffer
+ * heap_cpu_access_vmap_get() - a driver gets a vmap of the buffer
  * @buffer:	the buffer
  *
- * Drivers write frame after frame into such a view and begin no session.
+ * Drivers write frame after frame through a vmap without CPU accesses.
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
  */
@@ -250,7 +258,7 @@ void heap_cpu_access_vmap_get(struct heap_cached *buffer)
 {
 	guard(mutex)(&buffer->lock);
 
-	if (!buffer->views)
+	if (!buffer->cpu_mappings)
 		heap_cpu_access_sync_for_cpu(buffer);
 	heap_cpu_access_unsync_get(buffer, true);
 }
@@ -268,7 +276,7 @@ void heap_cpu_access_vmap_put(struct heap_cached *buffer)
 	heap_cpu_access_unsync_put(buffer, true);
 }
 
-/* Whole cache lines: the range is widened to them. Page sizes are multiples. */
+/* Widens the range to whole cache lines, whose size divides the page size. */
 static void heap_cpu_access_round_to_lines(size_t *offset, size_t *len)
 {
 	size_t line = dma_get_cache_alignment();
@@ -278,40 +286,40 @@ static void heap_cpu_access_round_to_lines(size_t *offset, size_t *len)
 	*len = end - *offset;
 }
 
-/* cpu_sees_device, nothing_is_lost and one_pass, when a session begins. */
+/* cpu_sees_device, nothing_is_lost and one_operation, when a CPU access begins */
 static void heap_cpu_access_begin_read(struct heap_cached *buffer, size_t offset, size_t len,
-			     bool may_write)
+				       bool device_may_write)
 {
-	/* All that was written before there was trust, once. */
-	if (may_write && buffer->cpu_newer)
+	/* Stores from before mmap areas were trusted are cleaned once, all of them. */
+	if (device_may_write && buffer->dirty)
 		heap_cpu_access_clean_range(buffer, 0, buffer->base.size);
-	else if (buffer->cpu_newer || (buffer->writers && !may_write) ||
+	else if (buffer->dirty || (buffer->mmap_writers && !device_may_write) ||
 		 heap_cpu_access_cpu_may_write(buffer))
 		heap_cpu_access_clean_range(buffer, offset, len);
-	if (may_write || !heap_cpu_access_cpu_may_write(buffer))
+	if (device_may_write || !heap_cpu_access_cpu_may_write(buffer))
 		heap_cpu_access_invalidate_range(buffer, offset, len);
 }
 
 /**
- * heap_cpu_access_begin_range() - a CPU session with a part of a buffer begins
- * @dmabuf:	the buffer
+ * heap_cpu_access_begin_range() - begin a CPU access to a part of a buffer
+ * @dmabuf:	a cached buffer
  * @dir:	DMA_TO_DEVICE when the CPU will only write
- * @offset:	where the part begins, in bytes
- * @len:	its length in bytes, at least 1; it ends within the buffer
+ * @offset:	begin of the part, in bytes
+ * @len:	its length in bytes, at least 1; the part ends within the buffer
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0; -ERESTARTSYS when a signal came while devices were at work; -ENOMEM
- * when the heap's device cannot map the buffer.
+ * Return: 0; -ERESTARTSYS when a signal interrupted the wait for the fences of devices;
+ * -ENOMEM when the heap's sync device cannot map the buffer.
  */
 int heap_cpu_access_begin_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			   size_t offset, size_t len)
+				size_t offset, size_t len)
 {
 	struct heap_cached *buffer = heap_cached(dmabuf->priv);
 	struct heap_mapping *m;
-	bool may_write;
+	bool device_may_write;
 	long ret;
 
-	/* The core waits as well, but only after this. */
+	/* The core waits for the fences too, but only after this callback. */
 	ret = dma_resv_wait_timeout(dmabuf->resv,
 				    dma_resv_usage_rw(dir != DMA_FROM_DEVICE),
 				    true, MAX_SCHEDULE_TIMEOUT);
@@ -323,26 +331,28 @@ int heap_cpu_access_begin_range(struct dma_buf *dmabuf, enum dma_data_direction 
 
 	if (heap_cpu_access_map_self(buffer))
 		return -ENOMEM;
-	may_write = heap_cpu_access_device_may_write(buffer);
-	if (dir != DMA_TO_DEVICE || may_write)
-		heap_cpu_access_begin_read(buffer, offset, len, may_write);
+	device_may_write = heap_cpu_access_device_may_write(buffer);
+	if (dir != DMA_TO_DEVICE || device_may_write)
+		heap_cpu_access_begin_read(buffer, offset, len, device_may_write);
 	list_for_each_entry(m, &buffer->mappings, node) {
-		/* All of the range goes back at the end, so all is fetched now. */
+		/* The end copies all of the range out, so all of it is copied in. */
 		if (m->bounced && m->writes) {
-			heap_mapping_sync_for_cpu(m, offset, len);
+			heap_cpu_access_bounce_in(m, offset, len);
 			heap_cpu_access_copied_in(buffer, offset, len);
 		}
 	}
 	if (dir != DMA_FROM_DEVICE)
-		buffer->sessions++;
+		buffer->write_accesses++;
 	return 0;
 }
 
-/* The copies of devices that bounce are made by the CPU, of what others wrote too. */
+/* Updates the bounce copies, also with data that other devices wrote. */
 static void heap_cpu_access_copy_out(struct heap_cached *buffer, size_t offset, size_t len)
 {
 	bool invalidated = false;
 	struct heap_mapping *m;
+
+	lockdep_assert_held(&buffer->lock);
 
 	list_for_each_entry(m, &buffer->mappings, node) {
 		if (!m->bounced)
@@ -351,22 +361,22 @@ static void heap_cpu_access_copy_out(struct heap_cached *buffer, size_t offset, 
 		    !heap_cpu_access_cpu_may_write(buffer))
 			heap_cpu_access_invalidate_range(buffer, offset, len);
 		invalidated = true;
-		heap_mapping_sync_for_device(m, offset, len);
+		heap_cpu_access_bounce_out(m, offset, len);
 	}
 }
 
 /**
- * heap_cpu_access_end_range() - a CPU session with a part of a buffer ends
- * @dmabuf:	the buffer
+ * heap_cpu_access_end_range() - end a CPU access to a part of a buffer
+ * @dmabuf:	a cached buffer
  * @dir:	DMA_FROM_DEVICE when the CPU only read
- * @offset:	as it was begun with
- * @len:	as it was begun with
+ * @offset:	as passed to heap_cpu_access_begin_range()
+ * @len:	likewise
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0, or -ENOMEM when the heap's device cannot map the buffer.
+ * Return: 0, or -ENOMEM when the heap's sync device cannot map the buffer.
  */
 int heap_cpu_access_end_range(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			 size_t offset, size_t len)
+			      size_t offset, size_t len)
 {
 	struct heap_cached *buffer = heap_cached(dmabuf->priv);
 
@@ -377,22 +387,21 @@ int heap_cpu_access_end_range(struct dma_buf *dmabuf, enum dma_data_direction di
 
 	if (heap_cpu_access_map_self(buffer))
 		return -ENOMEM;
-	/* Programs end what they never began. */
-	if (buffer->sessions)
-		buffer->sessions--;
+	/* Programs end CPU accesses that they did not begin. */
+	if (buffer->write_accesses)
+		buffer->write_accesses--;
 	heap_cpu_access_clean_range(buffer, offset, len);
 	heap_cpu_access_copy_out(buffer, offset, len);
 	return 0;
 }
 
 /**
- * heap_cpu_access_begin() - &dma_buf_ops.begin_cpu_access, cached
+ * heap_cpu_access_begin() - &dma_buf_ops.begin_cpu_access of cached buffers
  * @dmabuf:	the buffer
  * @dir:	DMA_TO_DEVICE when the CPU will only write
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0; -ERESTARTSYS when a signal came while devices were at work; -ENOMEM
- * when the heap's device cannot map the buffer.
+ * Return: as heap_cpu_access_begin_range().
  */
 int heap_cpu_access_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
@@ -401,15 +410,33 @@ int heap_cpu_access_begin(struct dma_buf *dmabuf, enum dma_data_direction dir)
 EXPORT_SYMBOL_NS_GPL(heap_cpu_access_begin, "DMABUF_HEAPS_CONTIG");
 
 /**
- * heap_cpu_access_end() - &dma_buf_ops.end_cpu_access, cached
+ * heap_cpu_access_end() - &dma_buf_ops.end_cpu_access of cached buffers
  * @dmabuf:	the buffer
  * @dir:	DMA_FROM_DEVICE when the CPU only read
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0, or -ENOMEM when the heap's device cannot map the buffer.
+ * Return: as heap_cpu_access_end_range().
  */
 int heap_cpu_access_end(struct dma_buf *dmabuf, enum dma_data_direction dir)
 {
 	return heap_cpu_access_end_range(dmabuf, dir, 0, dmabuf->size);
 }
 EXPORT_SYMBOL_NS_GPL(heap_cpu_access_end, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_cpu_access_end_uncached() - &dma_buf_ops.end_cpu_access of uncached buffers
+ * @dmabuf:	the buffer
+ * @dir:	DMA_FROM_DEVICE when the CPU only read
+ *
+ * Drains this CPU's write buffers, because devices may be started by code that knows
+ * nothing of the buffer.
+ *
+ * Context: any.
+ * Return: 0.
+ */
+int heap_cpu_access_end_uncached(struct dma_buf *dmabuf, enum dma_data_direction dir)
+{
+	wmb(); /* orders stores before the start of a device elsewhere */
+	return 0;
+}
+EXPORT_SYMBOL_NS_GPL(heap_cpu_access_end_uncached, "DMABUF_HEAPS_CONTIG");

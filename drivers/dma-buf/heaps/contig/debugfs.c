@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What debugfs shows of a heap, in a directory of its own, dma_heap/<name>:
+ * /sys/kernel/debug/dma_heap/<heap>/:
  *
- *  base		its physical address, if the kernel tells that
- *  size		bytes, the same
- *  free		bytes; of a CMA area, see /sys/kernel/mm/cma
- *  pool/recycled		bytes of freed memory that serve the next buffers
- *  pool/zeroed		those of them that are zero
- *  pool/unzeroed		those that are not yet
- *  pool/busy		bytes that were freed with extra page references
- *  pool/limit		how much is recycled at most, in bytes
+ *  base		physical address of the region, if the kernel tells it to modules
+ *  size		bytes of the region, likewise
+ *  free		bytes; for a CMA area, see /sys/kernel/mm/cma
+ *  pool/recycled	bytes that are recycled for the next buffers
+ *  pool/zeroed		those of them that are zeroed
+ *  pool/unzeroed	those of them that are not zeroed yet
+ *  pool/busy		bytes that were freed with extra references to their pages
+ *  pool/limit		bytes that are recycled at most
  *  pool/hits		allocations that were served from recycled memory
- *  pool/misses		all others
- *  pool/drain		writing gives recycled memory back to the region
+ *  pool/misses		all other allocations
+ *  pool/drain		a write releases recycled memory to the region
  *
- * Twins show the same cache. A heap lives for ever, and so does its directory.
+ * Twins show the same pool. A heap is never removed, and neither is its directory.
  */
 
 #include <linux/cleanup.h>
@@ -23,80 +23,98 @@
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
-#include <linux/spinlock.h>
 
 #include "carveout_alloc.h"
-#include "heap_region.h"
-#include "heap_stats.h"
+#include "contig_heap.h"
 #include "pool.h"
 
+/* The files of a pool's statistics, and the members that they show. */
+static const struct {
+	const char *name;
+	size_t offset;
+} heap_debugfs_stats[] = {
+	{ "recycled", offsetof(struct heap_pool_stats, recycled) },
+	{ "zeroed", offsetof(struct heap_pool_stats, zeroed) },
+	{ "unzeroed", offsetof(struct heap_pool_stats, unzeroed) },
+	{ "busy", offsetof(struct heap_pool_stats, busy) },
+	{ "limit", offsetof(struct heap_pool_stats, limit) },
+	{ "hits", offsetof(struct heap_pool_stats, hits) },
+	{ "misses", offsetof(struct heap_pool_stats, misses) },
+};
+
 /**
- * struct heap_debugfs - what is shown of a heap
- * @base:	physical address
- * @size:	bytes
- * @pool:	what is free of it, or NULL
- * @store:	what is kept of it
+ * struct heap_debugfs_stat - one file of a pool's statistics
+ * @pool:	the pool
+ * @offset:	of the member in &struct heap_pool_stats
+ */
+struct heap_debugfs_stat {
+	struct heap_pool *pool;
+	size_t offset;
+};
+
+/**
+ * struct heap_debugfs - the files of a heap
+ * @base:	physical address of the region
+ * @size:	bytes of the region
+ * @carveout:	the allocator of the region, or NULL
+ * @pool:	the pool of the region
+ * @stats:	the files of its statistics
  */
 struct heap_debugfs {
 	u64 base;
 	u64 size;
-	struct heap_carveout *pool;
-	struct heap_pool *store;
+	struct heap_carveout *carveout;
+	struct heap_pool *pool;
+	struct heap_debugfs_stat stats[ARRAY_SIZE(heap_debugfs_stats)];
 };
 
 static int heap_debugfs_get_free(void *data, u64 *value)
 {
-	struct heap_debugfs *stats = data;
+	struct heap_debugfs *heap = data;
+	size_t avail = heap_carveout_avail(heap->carveout);
+	struct heap_pool_stats stats;
 
-	*value = heap_carveout_avail(stats->pool) + heap_pool_recycled(stats->store);
+	heap_pool_get_stats(heap->pool, &stats);
+	*value = avail + stats.recycled;
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(heap_debugfs_free_fops, heap_debugfs_get_free, NULL, "%llu\n");
 
-/* One number of a store, as it is at this moment. */
-#define HEAP_STATS_CACHE(name, number)						\
-static int heap_debugfs_get_##name(void *data, u64 *value)			\
-{										\
-	struct heap_pool *store = data;					\
-										\
-	guard(spinlock)(&store->lock);						\
-	*value = number;							\
-	return 0;								\
-}										\
-DEFINE_DEBUGFS_ATTRIBUTE(heap_debugfs_##name##_fops, heap_debugfs_get_##name, NULL, "%llu\n")
-
-HEAP_STATS_CACHE(kept, store->kept.bytes + store->away);
-HEAP_STATS_CACHE(clean, store->kept.zeroed);
-HEAP_STATS_CACHE(dirty, store->kept.bytes - store->kept.zeroed + store->away);
-HEAP_STATS_CACHE(held, store->held_bytes);
-HEAP_STATS_CACHE(limit, heap_pool_limit(store));
-HEAP_STATS_CACHE(hits, store->hits);
-HEAP_STATS_CACHE(misses, store->misses);
-
-/* The thread may be without a CPU; others may be freeing all the time. */
-static int heap_debugfs_set_empty(void *data, u64 value)
+static int heap_debugfs_get_stat(void *data, u64 *value)
 {
-	int i;
+	struct heap_debugfs_stat *stat = data;
+	struct heap_pool_stats stats;
 
-	for (i = 0; i < 60 && heap_pool_drain(data); i++)
-		if (fatal_signal_pending(current))
-			return -EINTR;
+	heap_pool_get_stats(stat->pool, &stats);
+	*value = *(u64 *)((void *)&stats + stat->offset);
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(heap_debugfs_empty_fops, NULL, heap_debugfs_set_empty, "%llu\n");
+DEFINE_DEBUGFS_ATTRIBUTE(heap_debugfs_stat_fops, heap_debugfs_get_stat, NULL, "%llu\n");
 
-static void heap_debugfs_add_cache(struct heap_pool *store, struct dentry *parent)
+/* Repeated, because memory may be recycled all the time, and the worker may get no CPU. */
+static int heap_debugfs_set_drain(void *data, u64 value)
+{
+	while (heap_pool_drain(data)) {
+		if (signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(heap_debugfs_drain_fops, NULL, heap_debugfs_set_drain, "%llu\n");
+
+static void heap_debugfs_add_pool(struct heap_debugfs *heap, struct dentry *parent)
 {
 	struct dentry *dir = debugfs_create_dir("pool", parent);
+	unsigned int i;
 
-	debugfs_create_file_unsafe("recycled", 0444, dir, store, &heap_debugfs_kept_fops);
-	debugfs_create_file_unsafe("zeroed", 0444, dir, store, &heap_debugfs_clean_fops);
-	debugfs_create_file_unsafe("unzeroed", 0444, dir, store, &heap_debugfs_dirty_fops);
-	debugfs_create_file_unsafe("busy", 0444, dir, store, &heap_debugfs_held_fops);
-	debugfs_create_file_unsafe("limit", 0444, dir, store, &heap_debugfs_limit_fops);
-	debugfs_create_file_unsafe("hits", 0444, dir, store, &heap_debugfs_hits_fops);
-	debugfs_create_file_unsafe("misses", 0444, dir, store, &heap_debugfs_misses_fops);
-	debugfs_create_file_unsafe("drain", 0200, dir, store, &heap_debugfs_empty_fops);
+	for (i = 0; i < ARRAY_SIZE(heap_debugfs_stats); i++) {
+		heap->stats[i].pool = heap->pool;
+		heap->stats[i].offset = heap_debugfs_stats[i].offset;
+		debugfs_create_file_unsafe(heap_debugfs_stats[i].name, 0444, dir,
+					   &heap->stats[i], &heap_debugfs_stat_fops);
+	}
+	debugfs_create_file_unsafe("drain", 0200, dir, heap->pool, &heap_debugfs_drain_fops);
 }
 
 static struct dentry *heap_debugfs_root(void)
@@ -114,33 +132,35 @@ static struct dentry *heap_debugfs_root(void)
  * heap_debugfs_add() - show a heap in debugfs
  * @name:	the heap's name
  * @region:	its memory
- * @pool:	what is free of it, or NULL; lives for ever
- * @store:	what is kept of it; lives for ever
+ * @carveout:	the allocator of the region, or NULL; never freed
+ * @pool:	the pool of the region; never destroyed
  *
- * Nobody depends on it, so it cannot fail.
+ * Errors are ignored, because no function of the heap depends on these files.
  *
  * Context: process context, may sleep.
  */
 void heap_debugfs_add(const char *name, const struct heap_region *region,
-		    struct heap_carveout *pool, struct heap_pool *store)
+		      struct heap_carveout *carveout, struct heap_pool *pool)
 {
-	struct heap_debugfs *stats;
+	struct heap_debugfs *heap;
 	struct dentry *dir;
 
 	if (!IS_ENABLED(CONFIG_DEBUG_FS))
 		return;
+	heap = kzalloc_obj(*heap);
+	if (!heap)
+		return;
+	heap->base = region->base;
+	heap->size = region->size;
+	heap->carveout = carveout;
+	heap->pool = pool;
 	dir = debugfs_create_dir(name, heap_debugfs_root());
-	heap_debugfs_add_cache(store, dir);
+	heap_debugfs_add_pool(heap, dir);
 	if (!region->size)
 		return;
-	stats = kzalloc_obj(*stats);
-	if (!stats)
-		return;
-	*stats = (struct heap_debugfs){ region->base, region->size, pool, store };
-
-	debugfs_create_x64("base", 0444, dir, &stats->base);
-	debugfs_create_u64("size", 0444, dir, &stats->size);
-	if (pool)
-		debugfs_create_file_unsafe("free", 0444, dir, stats, &heap_debugfs_free_fops);
+	debugfs_create_x64("base", 0444, dir, &heap->base);
+	debugfs_create_u64("size", 0444, dir, &heap->size);
+	if (carveout)
+		debugfs_create_file_unsafe("free", 0444, dir, heap, &heap_debugfs_free_fops);
 }
 EXPORT_SYMBOL_NS_GPL(heap_debugfs_add, "DMABUF_HEAPS_CONTIG");

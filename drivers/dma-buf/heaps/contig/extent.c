@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Free extents of a region, of which a part is zero already.
+ * Lists of recycled extents.
  *
- * An extent is zeroed from its beginning on. So two that touch become one if the
- * first is all zero or the second not at all, and what is left of one that was
- * cut knows how much of it is zero. One that nobody has looked at yet
- * (heap_extent.checked) stays alone: a page of it may be held by somebody, and
- * would hold its neighbours too.
+ * An extent is zeroed from its beginning, so two neighbours are joined if the first is
+ * zeroed or no byte of the second is, and both parts of a cut extent know how much of them
+ * is zeroed. Extents that were not checked for extra page references are not joined,
+ * because a busy page would keep its neighbours busy too.
  *
- * Where it is crowded, a small buffer in the middle of what was a large one keeps the
- * next large one out; and frames that are joined, and then cut, are not where they were.
- * So large extents stay as they are there.
+ * In a tight region, a small buffer in the middle of a large extent keeps the next large
+ * buffer out, and frames that are joined and cut again end up elsewhere. So large extents
+ * stay as they are there.
  *
- * There are few of them (HEAP_POOL_MOST), so they are looked through one by one.
+ * The lists are short (HEAP_POOL_MAX_EXTENTS), so they are searched linearly.
  *
- * Ownership: what is inserted belongs to the list until it is carved or removed.
- * An extent is the first member of a buffer, so that memory and buffer are allocated
- * and kept as one; they come from kmalloc() and go by kfree(), those of neighbours
- * that are joined or cut here.
+ * Ownership: an inserted extent belongs to the list until it is carved or removed. An
+ * extent is the first member of a buffer structure from kmalloc(); the structures of joined
+ * and cut neighbours are freed and allocated here.
  */
 
 #include <linux/align.h>
@@ -29,10 +27,9 @@
 
 #include "extent.h"
 
-/* No extents; each will be the first member of @object bytes. */
-void heap_extent_init(struct heap_extents *extents, size_t object)
+void heap_extent_init(struct heap_extents *extents, size_t object_size)
 {
-	*extents = (struct heap_extents){ .object = object };
+	*extents = (struct heap_extents){ .object_size = object_size };
 	INIT_LIST_HEAD(&extents->list);
 }
 
@@ -45,7 +42,7 @@ static void heap_extent_link(struct heap_extents *extents, struct heap_extent *e
 	extents->count++;
 }
 
-/* @extent is the caller's from now on. */
+/* The extent is the caller's after this. */
 void heap_extent_remove(struct heap_extents *extents, struct heap_extent *extent)
 {
 	list_del(&extent->node);
@@ -55,37 +52,37 @@ void heap_extent_remove(struct heap_extents *extents, struct heap_extent *extent
 }
 
 static bool heap_extent_can_join(const struct heap_extent *first,
-				 const struct heap_extent *second, bool crowded)
+				 const struct heap_extent *second, bool tight)
 {
 	if (first->phys + first->size != second->phys)
 		return false;
 	if (!first->checked || !second->checked)
 		return false;
-	/* What is zero of both is in front then. */
-	if (!heap_extent_is_clean(first) && second->zeroed)
+	/* The zeroed bytes of the joined extent must be at its beginning. */
+	if (!heap_extent_is_zeroed(first) && second->zeroed)
 		return false;
-	return !crowded || first->size + second->size < HEAP_EXTENT_LARGE;
+	return !tight || first->size + second->size < HEAP_EXTENT_LARGE;
 }
 
-/* Makes one of two neighbours, if they can be. */
+/* Joins two neighbours if possible; the second one is freed then. */
 static void heap_extent_join(struct heap_extents *extents, struct heap_extent *first,
-			     struct heap_extent *second, bool crowded)
+			     struct heap_extent *second, bool tight)
 {
-	if (!heap_extent_can_join(first, second, crowded))
+	if (!heap_extent_can_join(first, second, tight))
 		return;
 	list_del(&second->node);
 	extents->count--;
-	/* A small one that comes and goes does not make a large one young. */
+	/* A small extent that comes and goes does not rejuvenate a large one. */
 	if (second->size > first->size)
-		first->since = second->since;
+		first->freed_at = second->freed_at;
 	first->size += second->size;
 	first->zeroed += second->zeroed;
 	kfree(second);
 }
 
-/* @extent may be another one's part after this. */
+/* The extent may be joined with a neighbour, and freed, by this. */
 void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent,
-			bool crowded)
+			bool tight)
 {
 	struct heap_extent *next;
 
@@ -94,17 +91,17 @@ void heap_extent_insert(struct heap_extents *extents, struct heap_extent *extent
 			break;
 	heap_extent_link(extents, extent, &next->node);
 	if (!list_is_last(&extent->node, &extents->list))
-		heap_extent_join(extents, extent, list_next_entry(extent, node), crowded);
+		heap_extent_join(extents, extent, list_next_entry(extent, node), tight);
 	if (!list_is_first(&extent->node, &extents->list))
-		heap_extent_join(extents, list_prev_entry(extent, node), extent, crowded);
+		heap_extent_join(extents, list_prev_entry(extent, node), extent, tight);
 }
 
-/* What is left of @extent from @offset on, for @size bytes; not linked yet. */
+/* A new extent for @size bytes at @offset of another one; not in the list yet. */
 static struct heap_extent *heap_extent_part(const struct heap_extents *extents,
 					    const struct heap_extent *extent, size_t offset,
 					    size_t size)
 {
-	struct heap_extent *part = kmalloc(extents->object, GFP_NOWAIT | __GFP_NOWARN);
+	struct heap_extent *part = kmalloc(extents->object_size, GFP_NOWAIT | __GFP_NOWARN);
 
 	if (!part)
 		return NULL;
@@ -115,7 +112,7 @@ static struct heap_extent *heap_extent_part(const struct heap_extents *extents,
 	return part;
 }
 
-/* Cuts [@offset, @offset + @size) out of @extent, which is that from then on. */
+/* Takes an extent out, reduces it to a range, and puts its head and tail back. */
 static bool heap_extent_cut(struct heap_extents *extents, struct heap_extent *extent,
 			    size_t offset, size_t size)
 {
@@ -148,26 +145,26 @@ err_free_head:
 	return false;
 }
 
-/* Whether a buffer of @size bytes may be made of a large extent where it is crowded. */
+/* In a tight region, a large extent serves only buffers that fill seven eighths of it. */
 static bool heap_extent_is_filled(const struct heap_extent *extent, size_t size)
 {
 	return size >= extent->size - extent->size / 8;
 }
 
 /**
- * heap_extent_carve() - take an extent of a size
- * @extents:	where from
+ * heap_extent_carve() - take an extent of a given size out of a list
+ * @extents:	the list
  * @size:	bytes, a multiple of PAGE_SIZE
- * @align:	of its physical address; a power of two
- * @crowded:	a large one serves only what fills seven eighths of it
+ * @align:	alignment of the physical address, a power of two
+ * @tight:	the region is tight: large extents serve buffers of about their size only
  *
- * The one with the least to be zeroed; of those, out of the smallest.
+ * Prefers the extent with the fewest bytes left to zero, then the smallest one.
  *
- * Context: any; allocates without waiting.
- * Return: the extent, which is the caller's; or NULL.
+ * Context: any; allocates memory without waiting.
+ * Return: the extent, which the caller owns; or NULL.
  */
 struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size, size_t align,
-				      bool crowded)
+				      bool tight)
 {
 	size_t best_work = SIZE_MAX, best_offset = 0;
 	struct heap_extent *extent, *best = NULL;
@@ -178,7 +175,7 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 
 		if (offset > extent->size || size > extent->size - offset)
 			continue;
-		if (crowded && extent->size >= HEAP_EXTENT_LARGE &&
+		if (tight && extent->size >= HEAP_EXTENT_LARGE &&
 		    !heap_extent_is_filled(extent, size))
 			continue;
 		work = extent->zeroed < offset + size ?
@@ -195,13 +192,13 @@ struct heap_extent *heap_extent_carve(struct heap_extents *extents, size_t size,
 	return best;
 }
 
-/* Takes one that nobody has looked at, or that is not all zero; NULL: there is none. */
-struct heap_extent *heap_extent_unfinished(struct heap_extents *extents)
+/* Takes an extent that is not checked or not zeroed; NULL when there is none. */
+struct heap_extent *heap_extent_take_unzeroed(struct heap_extents *extents)
 {
 	struct heap_extent *extent;
 
 	list_for_each_entry(extent, &extents->list, node) {
-		if (extent->checked && heap_extent_is_clean(extent))
+		if (extent->checked && heap_extent_is_zeroed(extent))
 			continue;
 		heap_extent_remove(extents, extent);
 		return extent;
@@ -209,18 +206,18 @@ struct heap_extent *heap_extent_unfinished(struct heap_extents *extents)
 	return NULL;
 }
 
-/* NULL when there is none. */
+/* The extent stays in the list; NULL when there is none. */
 struct heap_extent *heap_extent_oldest(struct heap_extents *extents)
 {
 	struct heap_extent *extent, *oldest = NULL;
 
 	list_for_each_entry(extent, &extents->list, node)
-		if (!oldest || time_before(extent->since, oldest->since))
+		if (!oldest || time_before(extent->freed_at, oldest->freed_at))
 			oldest = extent;
 	return oldest;
 }
 
-/* The last @size bytes are not @extent's any more; less than it has. */
+/* Cuts off the last @size bytes, which are fewer than the extent has. */
 void heap_extent_trim(struct heap_extents *extents, struct heap_extent *extent, size_t size)
 {
 	extent->size -= size;

@@ -1,63 +1,55 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU views of a buffer: mmap of the dma-buf fd, and vmap for drivers.
+ * mmap of the dma-buf fd.
  *
- * A view holds a reference on the dma-buf (the core sees to that), so the
- * buffer outlives it. The cache rules in cpu_access.c want to know of each view
- * of a cached buffer; an uncached one's are write-combined.
+ * Pages are mapped on demand: a PMD entry (2 MiB) where the address and the memory are
+ * congruent modulo that, otherwise all pages of the 2 MiB around the fault, as far as the
+ * area has them. The entries are dirty and, in a writable area, writable from the start,
+ * also after a read, so that no second fault follows. mprotect(), mremap(), munmap() and
+ * fork() handle such entries and split a huge one by removing it.
  *
- * Pages are entered when they are touched: a PMD entry (2 MiB) where address and
- * memory are congruent to that, else all pages of the 2 MiB around the touched
- * one, as far as the view has them. They are dirty at once, and writable where the
- * view is, also after a read, so that no second fault follows.
+ * An area holds a reference to the dma-buf (by the core), so the buffer outlives it, and
+ * its memory is neither moved nor freed meanwhile. Areas of cached buffers are counted by
+ * cpu_access.c; those of other buffers are write-combined.
  *
- * Nobody moves or frees the memory under a mapping. Nor do the heaps own what is
- * entered: munmap(), mprotect(), mremap() and fork() know such entries, and split
- * a huge one by dropping it.
- *
- * Locks: mmap_lock or the lock of the area, then heap_buffer.fault_lock, then the
- * page tables'. Page tables are allocated inside it.
+ * Locks: mmap_lock or the lock of the area, then heap_buffer.fault_lock, then page table
+ * locks. Page tables are allocated with fault_lock held.
  */
 
 #include <linux/align.h>
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/export.h>
-#include <linux/highmem.h>
 #include <linux/huge_mm.h>
-#include <linux/iosys-map.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
-#include <linux/sizes.h>
-#include <linux/vmalloc.h>
 
-#include "heap_buffer.h"
-#include "heap_cache.h"
-#include "heap_mmap.h"
+#include "contig_priv.h"
 
-/* What is entered around a touched page: no more than one page table holds. */
+/* Mapped around a fault: no more than one page table maps. */
 #define HEAP_MMAP_WINDOW	(IS_ENABLED(CONFIG_64BIT) ? min(PMD_SIZE, SZ_2M) : SZ_64K)
 
 /*
- * Whether set_ptes() is there for us. Some architectures keep it from modules, and
- * arm64 what it checks with under CONFIG_DEBUG_VM.
+ * Whether set_ptes() can be called. Some architectures do not export its dependencies to
+ * modules, and neither does arm64 with CONFIG_DEBUG_VM. Without it each page is inserted on
+ * its own; Documentation/userspace-api/dma-buf-heaps-performance.rst has the costs.
  */
 #if defined(MODULE) && defined(CONFIG_DEBUG_VM)
-#define HEAP_MMAP_MANY		false
+#define HEAP_MMAP_SET_PTES	false
 #else
-#define HEAP_MMAP_MANY		IS_ENABLED(CONFIG_ARM64)
+#define HEAP_MMAP_SET_PTES	IS_ENABLED(CONFIG_ARM64)
 #endif
 
 /**
- * struct heap_mmap_window - pages around a fault, in one view and one page table
- * @vma:	the view
- * @start:	address of the first
- * @count:	how many
- * @touched:	which of them the fault is in: the first to be entered
- * @fresh:	there was no page table, so no other is entered
+ * struct heap_mmap_window - pages around a fault, of one area and in one page table
+ * @vma:	the area
+ * @start:	address of the first page
+ * @count:	number of pages
+ * @touched:	index of the page that the fault is in; it is inserted first
+ * @fresh:	the page table is new, so all other entries are empty
  */
 struct heap_mmap_window {
 	struct vm_area_struct *vma;
@@ -91,8 +83,9 @@ static unsigned long heap_mmap_pfn(struct vm_area_struct *vma, unsigned long add
 }
 
 /*
- * Dirty from the first: nobody asks, and the first write is no second fault. The
- * entry of page frame 0 is nothing but its protection, on any architecture.
+ * The area's protection with the dirty bit, which nothing reads back: without it the
+ * first write would fault again. An entry for page frame 0 consists of its protection
+ * bits only, on any architecture.
  */
 static pgprot_t heap_mmap_prot(const struct vm_area_struct *vma)
 {
@@ -111,34 +104,34 @@ static unsigned int heap_mmap_count_empty(const struct heap_mmap_window *w, pte_
 	return i - first;
 }
 
-/* Called for the first entry, does all of the window, and wants no further call. */
+/* Called for the first entry; fills the whole window and ends the walk by returning 1. */
 static int heap_mmap_fill_table(pte_t *ptes, unsigned long address, void *data)
 {
 	const struct heap_mmap_window *w = data;
 	pte_t touched = ptep_get(ptes + w->touched), pte;
 	unsigned int i, n;
 
-	/* Who could drop it meanwhile locks the view for that, and MADV_DONTNEED is refused. */
+	/* Removal needs the area locked for writing, or is refused (MADV_DONTNEED). */
 	if (pte_none(touched))
 		return 1;
 	for (i = 0; i < w->count; i += max(n, 1)) {
 		n = heap_mmap_count_empty(w, ptes, i);
 		if (!n)
 			continue;
-		/* Special as the touched one is; set_ptes() needs less where it sees that. */
+		/* set_ptes() takes a shorter path for special entries. */
 		pte = pte_mkspecial(pte_advance_pfn(touched, (unsigned long)i - w->touched));
 		set_ptes(w->vma->vm_mm, address + i * PAGE_SIZE, ptes + i, pte, n);
 	}
 	return 1;
 }
 
-/* What cannot be entered, for want of memory, has a fault of its own later. */
+/* Pages that cannot be inserted, for lack of memory, fault on their own later. */
 static void heap_mmap_fill(struct heap_mmap_window *w)
 {
 	unsigned long address = w->start;
 	unsigned int i;
 
-	if (HEAP_MMAP_MANY) {
+	if (HEAP_MMAP_SET_PTES) {
 		apply_to_page_range(w->vma->vm_mm, address, w->count * PAGE_SIZE,
 				    heap_mmap_fill_table, w);
 		return;
@@ -148,7 +141,7 @@ static void heap_mmap_fill(struct heap_mmap_window *w)
 				    heap_mmap_prot(w->vma));
 }
 
-/* Whether one entry can map all of the memory around the fault, and nothing else. */
+/* Whether a PMD entry for the fault maps memory of this area and buffer only. */
 static bool heap_mmap_is_huge(const struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
@@ -160,11 +153,11 @@ static bool heap_mmap_is_huge(const struct vm_fault *vmf)
 }
 
 /*
- * The lock keeps two threads from entering a page table and a huge page at one
- * place, which the core takes for a bug of its own. Both want to when one of them
- * came before huge pages were turned off (PR_SET_THP_DISABLE), and one after it.
+ * fault_lock keeps two threads from inserting a page table and a huge page at the same
+ * place, which the core reports as its own bug. It can happen when huge pages are disabled
+ * between two faults (PR_SET_THP_DISABLE).
  */
-static vm_fault_t heap_mmap_enter(struct vm_fault *vmf, bool huge)
+static vm_fault_t heap_mmap_insert(struct vm_fault *vmf, bool huge)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct heap_buffer *buffer = vma->vm_private_data;
@@ -172,14 +165,13 @@ static vm_fault_t heap_mmap_enter(struct vm_fault *vmf, bool huge)
 	vm_fault_t ret;
 	pmd_t pmd;
 
-	/* What is entered is all in the view. */
 	if (linear_page_index(vma, vma->vm_end) > PFN_DOWN(buffer->size))
 		return VM_FAULT_SIGBUS;
 
 	guard(mutex)(&buffer->fault_lock);
 
 	pmd = pmdp_get_lockless(vmf->pmd);
-	/* Linux without huge pages has the function's name and not the function. */
+	/* Without CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP vmf_insert_pfn_pmd() is only declared. */
 	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP) && huge &&
 	    (pmd_none(pmd) || pmd_leaf(pmd)))
 		return vmf_insert_pfn_pmd(vmf, heap_mmap_pfn(vma, vmf->address & PMD_MASK), true);
@@ -194,21 +186,21 @@ static vm_fault_t heap_mmap_enter(struct vm_fault *vmf, bool huge)
 	return VM_FAULT_NOPAGE;
 }
 
-/* Where huge pages are off, or the page table is there already. */
+/* For processes without huge pages, and where there is a page table already. */
 static vm_fault_t heap_mmap_fault(struct vm_fault *vmf)
 {
-	return heap_mmap_enter(vmf, false);
+	return heap_mmap_insert(vmf, false);
 }
 
-/* The pages of a new table are entered here as well: a second fault would take longer. */
+/* Inserts single pages too, because falling back costs a second fault. */
 static vm_fault_t heap_mmap_huge_fault(struct vm_fault *vmf, unsigned int order)
 {
 	if (order != PMD_ORDER)
 		return VM_FAULT_FALLBACK;
-	return heap_mmap_enter(vmf, heap_mmap_is_huge(vmf));
+	return heap_mmap_insert(vmf, heap_mmap_is_huge(vmf));
 }
 
-/* mprotect() can make a view writable later unless VM_MAYWRITE is off. */
+/* mprotect() can make an area writable later, unless VM_MAYWRITE is cleared. */
 static void heap_mmap_open(struct vm_area_struct *vma)
 {
 	heap_cpu_access_mmap_get(heap_cached(vma->vm_private_data), vma->vm_flags & VM_MAYWRITE);
@@ -231,10 +223,10 @@ static const struct vm_operations_struct heap_mmap_uncached_ops = {
 	.huge_fault = heap_mmap_huge_fault,
 };
 
-/* A private mapping could not be shared with any device. */
 static int heap_mmap_area(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 			  const struct vm_operations_struct *ops)
 {
+	/* A private mapping would not be shared with devices. */
 	if (!(vma->vm_flags & VM_MAYSHARE))
 		return -EINVAL;
 
@@ -245,9 +237,9 @@ static int heap_mmap_area(struct dma_buf *dmabuf, struct vm_area_struct *vma,
 }
 
 /**
- * heap_mmap_cached() - &dma_buf_ops.mmap of a cached buffer
+ * heap_mmap_cached() - &dma_buf_ops.mmap of cached buffers
  * @dmabuf:	the buffer
- * @vma:	within the buffer: the dma-buf core has checked that
+ * @vma:	the area; the core has checked that it lies within the buffer
  *
  * Context: process context; mmap_lock is held for writing.
  * Return: 0, or -EINVAL for a private mapping.
@@ -264,11 +256,9 @@ int heap_mmap_cached(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 EXPORT_SYMBOL_NS_GPL(heap_mmap_cached, "DMABUF_HEAPS_CONTIG");
 
 /**
- * heap_mmap_uncached() - &dma_buf_ops.mmap of a buffer that is not cached
+ * heap_mmap_uncached() - &dma_buf_ops.mmap of other buffers, write-combined
  * @dmabuf:	the buffer
- * @vma:	within the buffer: the dma-buf core has checked that
- *
- * The view is write-combined.
+ * @vma:	the area; the core has checked that it lies within the buffer
  *
  * Context: process context; mmap_lock is held for writing.
  * Return: 0, or -EINVAL for a private mapping.
@@ -283,85 +273,3 @@ int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 	return 0;
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_uncached, "DMABUF_HEAPS_CONTIG");
-
-/**
- * heap_cpu_access_end_uncached() - &dma_buf_ops.end_cpu_access, not cached
- * @dmabuf:	the buffer
- * @dir:	DMA_FROM_DEVICE when the CPU only read
- *
- * What this CPU wrote is out of its write buffers, also for a device that is
- * started by somebody who knows nothing of the buffer.
- *
- * Context: any.
- * Return: 0.
- */
-int heap_cpu_access_end_uncached(struct dma_buf *dmabuf, enum dma_data_direction dir)
-{
-	wmb(); /* before whatever starts a device, which is not ours to order */
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(heap_cpu_access_end_uncached, "DMABUF_HEAPS_CONTIG");
-
-/* A kernel mapping of memory with struct pages; undone with vunmap(). */
-void *heap_vmap_pages(const struct heap_buffer *buffer, pgprot_t prot)
-{
-	unsigned long i, count = PFN_DOWN(buffer->size);
-	struct page **pages;
-	void *vaddr;
-
-	pages = kvmalloc_objs(*pages, count, GFP_KERNEL | __GFP_NOWARN);
-	if (!pages)
-		return NULL;
-	for (i = 0; i < count; i++)
-		pages[i] = pfn_to_page(PHYS_PFN(buffer->phys) + i);
-	vaddr = vmap(pages, count, VM_MAP, prot);
-	kvfree(pages);
-	return vaddr;
-}
-
-/**
- * heap_vmap_cached() - &dma_buf_ops.vmap of a cached buffer
- * @dmabuf:	the buffer
- * @map:	gets the address
- *
- * The core calls this for the first of any number of users. Memory in the
- * linear map costs nothing.
- *
- * Context: process context, may sleep; dma_buf.resv is held.
- * Return: 0, or -ENOMEM.
- */
-int heap_vmap_cached(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	struct heap_cached *buffer = heap_cached(dmabuf->priv);
-	struct page *pages = pfn_to_page(PHYS_PFN(buffer->base.phys));
-	void *vaddr;
-
-	/* Only 32-bit kernels have memory outside the linear map. */
-	if (PageHighMem(pages))
-		vaddr = heap_vmap_pages(&buffer->base, PAGE_KERNEL);
-	else
-		vaddr = page_address(pages);
-	if (!vaddr)
-		return -ENOMEM;
-
-	heap_cpu_access_vmap_get(buffer);
-	iosys_map_set_vaddr(map, vaddr);
-	return 0;
-}
-EXPORT_SYMBOL_NS_GPL(heap_vmap_cached, "DMABUF_HEAPS_CONTIG");
-
-/**
- * heap_vunmap_cached() - &dma_buf_ops.vunmap, undoes heap_vmap_cached()
- * @dmabuf:	the buffer
- * @map:	what heap_vmap_cached() filled in
- *
- * Context: process context; dma_buf.resv is held. Takes heap_cached.lock.
- */
-void heap_vunmap_cached(struct dma_buf *dmabuf, struct iosys_map *map)
-{
-	if (is_vmalloc_addr(map->vaddr))
-		vunmap(map->vaddr);
-	iosys_map_clear(map);
-	heap_cpu_access_vmap_put(heap_cached(dmabuf->priv));
-}
-EXPORT_SYMBOL_NS_GPL(heap_vunmap_cached, "DMABUF_HEAPS_CONTIG");

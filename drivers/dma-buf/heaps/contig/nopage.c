@@ -1,53 +1,64 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Heaps on memory that has no struct pages and is not in the linear map: no-map
- * regions, memory outside Linux's RAM, on-chip SRAM.
+ * Heaps on memory that has no struct pages and is not in the linear map: no-map regions,
+ * memory outside Linux's RAM, on-chip SRAM.
  *
- *  - No struct page is ever looked at: the tables that importers get have DMA
- *    addresses and nothing else, as dma_buf_phys_vec_to_sgt() of the dma-buf
- *    core makes them for PCI memory. An importer that asks a table for pages
+ *  - Tables for importers have DMA addresses and no pages, like those that the dma-buf core
+ *    makes for PCI memory (dma_buf_phys_vec_to_sgt()). An importer that looks for pages
  *    finds none.
- *  - The CPUs see the memory write-combined and in no other way, so there is
- *    nothing to maintain.
- *  - A device that cannot reach it may attach, and is refused when it maps:
- *    some importers never map, and look by the CPU.
- *  - Importers map it with DMA_ATTR_MMIO: never bounced, never synced through
- *    the linear map, and behind an IOMMU as device memory, never cached: what a
- *    coherent device put into a cache no write-combined view would see.
+ *  - CPU mappings are write-combined, all of them, so no cache maintenance is needed.
+ *  - A device that cannot address the memory may attach, and is refused when it maps:
+ *    some importers attach only and access the buffer by the CPU.
+ *  - Importers map it with DMA_ATTR_MMIO: it is never bounced, never synced through the
+ *    linear map, and behind an IOMMU mapped as device memory, not cached. CPU mappings
+ *    would not see data in the cache of a coherent device.
  *
- * Ownership: a heap lives for ever. A buffer belongs to its dma-buf and goes
- * back to the store, and from there to the pool, in heap_nopage_release().
+ * Ownership: a heap is never removed. A buffer belongs to its dma-buf, and its memory goes
+ * back to the pool, and from there to the region, in heap_nopage_release().
  */
 
+#include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-heap.h>
 #include <linux/dma-mapping.h>
+#include <linux/dma-resv.h>
 #include <linux/err.h>
 #include <linux/export.h>
 #include <linux/io.h>
 #include <linux/iosys-map.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/sched/signal.h>
-#include <linux/sizes.h>
 #include <linux/slab.h>
 
-#include "heap_buffer.h"
-#include "heap_mapping.h"
-#include "heap_name.h"
-#include "heap_phys.h"
-#include "heap_region.h"
-#include "heap_stats.h"
-#include "pool.h"
+#include "carveout_alloc.h"
+#include "contig_priv.h"
 
-#define HEAP_NOPAGE_ATTRS		(HEAP_DMA_ATTRS | DMA_ATTR_MMIO)
+#define HEAP_NOPAGE_ATTRS	(HEAP_DMA_ATTRS | DMA_ATTR_MMIO)
 
 /**
- * struct heap_nopage_buffer - a buffer and the region it goes back to
- * @extent:	its memory, as the heap's store has it
- * @base:	its memory, as importers have it
- * @heap:	where it came from
+ * struct heap_nopage - a heap on a region without struct pages
+ * @node:	in heap_nopage_list
+ * @carveout:	the pages of the region
+ * @pool:	its recycled memory
+ * @size:	bytes of the region
+ * @ops:	the heap driver's part
+ */
+struct heap_nopage {
+	struct list_head node;
+	struct heap_carveout carveout;
+	struct heap_pool *pool;
+	phys_addr_t size;
+	const struct heap_nopage_ops *ops;
+};
+
+/**
+ * struct heap_nopage_buffer - a buffer of such a heap
+ * @extent:	its memory, for the pool
+ * @base:	its memory, for importers
+ * @heap:	its heap
  */
 struct heap_nopage_buffer {
 	struct heap_extent extent; /* first */
@@ -55,8 +66,12 @@ struct heap_nopage_buffer {
 	struct heap_nopage *heap;
 };
 
-/* DMA addresses and no pages. */
-static int heap_nopage_fill(struct sg_table *table, dma_addr_t addr, size_t size)
+/* All of these heaps, of all modules. */
+static LIST_HEAD(heap_nopage_list);
+static DEFINE_MUTEX(heap_nopage_lock);
+
+/* A table with DMA addresses and no pages. */
+static int heap_nopage_fill_table(struct sg_table *table, dma_addr_t addr, size_t size)
 {
 	struct scatterlist *sg;
 	unsigned int i;
@@ -75,7 +90,7 @@ static int heap_nopage_fill(struct sg_table *table, dma_addr_t addr, size_t size
 	return 0;
 }
 
-static void heap_nopage_empty(struct sg_table *table)
+static void heap_nopage_free_table(struct sg_table *table)
 {
 	table->orig_nents = table->nents;
 	sg_free_table(table);
@@ -83,21 +98,23 @@ static void heap_nopage_empty(struct sg_table *table)
 
 /**
  * heap_nopage_map_dma_buf() - &dma_buf_ops.map_dma_buf
- * @attach:	who maps
- * @dir:	what the device will do
+ * @attach:	the importer's attachment
+ * @dir:	direction of the device's accesses
  *
  * Context: process context, may sleep; dma_buf.resv is held.
- * Return: a table with one entry (one for each 4 GiB) and no pages, given back
- * to heap_nopage_unmap_dma_buf(); or an error pointer: -ENOMEM; -EIO when the
- * device cannot reach the memory, or not without a bounce buffer.
+ * Return: a table with one entry for each 4 GiB and no pages, for
+ * heap_nopage_unmap_dma_buf(); or an error pointer: -ENOMEM; -EIO when the device cannot
+ * address the memory without a bounce copy.
  */
 struct sg_table *heap_nopage_map_dma_buf(struct dma_buf_attachment *attach,
-				       enum dma_data_direction dir)
+					 enum dma_data_direction dir)
 {
 	struct heap_buffer *buffer = attach->dmabuf->priv;
 	struct sg_table *table;
 	dma_addr_t addr;
 	int ret = -EIO;
+
+	dma_resv_assert_held(attach->dmabuf->resv);
 
 	if (!heap_dma_reach_can_address(attach->dev, buffer))
 		return ERR_PTR(-EIO);
@@ -107,10 +124,10 @@ struct sg_table *heap_nopage_map_dma_buf(struct dma_buf_attachment *attach,
 	addr = dma_map_phys(attach->dev, buffer->phys, buffer->size, dir, HEAP_NOPAGE_ATTRS);
 	if (dma_mapping_error(attach->dev, addr))
 		goto err_free;
-	/* Linux 7.2 knows nothing of what a bus adds to addresses of I/O memory. */
+	/* Linux 7.2 ignores the bus offset of I/O memory. */
 	if (!heap_dma_reach_resolves_to(attach->dev, addr, buffer->phys, buffer->size))
 		goto err_unmap;
-	ret = heap_nopage_fill(table, addr, buffer->size);
+	ret = heap_nopage_fill_table(table, addr, buffer->size);
 	if (ret)
 		goto err_unmap;
 	return table;
@@ -125,21 +142,22 @@ EXPORT_SYMBOL_NS_GPL(heap_nopage_map_dma_buf, "DMABUF_HEAPS_CONTIG");
 
 /**
  * heap_nopage_unmap_dma_buf() - &dma_buf_ops.unmap_dma_buf
- * @attach:	who mapped
- * @table:	what heap_nopage_map_dma_buf() returned
- * @dir:	as it was mapped
+ * @attach:	the importer's attachment
+ * @table:	from heap_nopage_map_dma_buf()
+ * @dir:	as passed to heap_nopage_map_dma_buf()
  *
  * Context: process context, may sleep; dma_buf.resv is held.
  */
-void heap_nopage_unmap_dma_buf(struct dma_buf_attachment *attach,
-			     struct sg_table *table,
-			     enum dma_data_direction dir)
+void heap_nopage_unmap_dma_buf(struct dma_buf_attachment *attach, struct sg_table *table,
+			       enum dma_data_direction dir)
 {
 	struct heap_buffer *buffer = attach->dmabuf->priv;
 
+	dma_resv_assert_held(attach->dmabuf->resv);
+
 	dma_unmap_phys(attach->dev, sg_dma_address(table->sgl), buffer->size, dir,
 		       HEAP_NOPAGE_ATTRS);
-	heap_nopage_empty(table);
+	heap_nopage_free_table(table);
 	kfree(table);
 }
 EXPORT_SYMBOL_NS_GPL(heap_nopage_unmap_dma_buf, "DMABUF_HEAPS_CONTIG");
@@ -147,11 +165,11 @@ EXPORT_SYMBOL_NS_GPL(heap_nopage_unmap_dma_buf, "DMABUF_HEAPS_CONTIG");
 /**
  * heap_nopage_vmap() - &dma_buf_ops.vmap
  * @dmabuf:	the buffer
- * @map:	gets the address of a write-combined mapping
+ * @map:	set to the address of a write-combined mapping
  *
- * The memory takes any access, as user space's view of it does, so this is no
- * I/O memory to those who ask. videobuf2 would take no notice if it were, and
- * the core has a BUG_ON() for who then gives it back as what it is not.
+ * The memory allows any kind of access, so the mapping is not marked as I/O memory.
+ * videobuf2 ignores that mark, and the core has a BUG_ON() for an importer that returns
+ * such a mapping as ordinary memory.
  *
  * Context: process context, may sleep; dma_buf.resv is held.
  * Return: 0, or -ENOMEM.
@@ -159,8 +177,11 @@ EXPORT_SYMBOL_NS_GPL(heap_nopage_unmap_dma_buf, "DMABUF_HEAPS_CONTIG");
 int heap_nopage_vmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
 	struct heap_buffer *buffer = dmabuf->priv;
-	void *vaddr = memremap(buffer->phys, buffer->size, MEMREMAP_WC);
+	void *vaddr;
 
+	dma_resv_assert_held(dmabuf->resv);
+
+	vaddr = memremap(buffer->phys, buffer->size, MEMREMAP_WC);
 	if (!vaddr)
 		return -ENOMEM;
 	iosys_map_set_vaddr(map, vaddr);
@@ -171,32 +192,34 @@ EXPORT_SYMBOL_NS_GPL(heap_nopage_vmap, "DMABUF_HEAPS_CONTIG");
 /**
  * heap_nopage_vunmap() - &dma_buf_ops.vunmap, undoes heap_nopage_vmap()
  * @dmabuf:	the buffer
- * @map:	what heap_nopage_vmap() filled in
+ * @map:	from heap_nopage_vmap()
  *
  * Context: process context; dma_buf.resv is held.
  */
 void heap_nopage_vunmap(struct dma_buf *dmabuf, struct iosys_map *map)
 {
+	dma_resv_assert_held(dmabuf->resv);
+
 	memunmap(map->vaddr);
 	iosys_map_clear(map);
 }
 EXPORT_SYMBOL_NS_GPL(heap_nopage_vunmap, "DMABUF_HEAPS_CONTIG");
 
-static int heap_nopage_take(void *owner, size_t size, size_t align, phys_addr_t *phys)
+static int heap_nopage_pool_alloc(void *owner, size_t size, size_t align, phys_addr_t *phys)
 {
 	struct heap_nopage *heap = owner;
 
-	return heap_carveout_alloc(&heap->pool, size, phys);
+	return heap_carveout_alloc(&heap->carveout, size, phys);
 }
 
-static void heap_nopage_give(void *owner, phys_addr_t phys, size_t size)
+static void heap_nopage_pool_free(void *owner, phys_addr_t phys, size_t size)
 {
 	struct heap_nopage *heap = owner;
 
-	heap_carveout_free(&heap->pool, phys, size);
+	heap_carveout_free(&heap->carveout, phys, size);
 }
 
-static int heap_nopage_zero(void *owner, phys_addr_t phys, size_t size, bool write_out)
+static int heap_nopage_pool_zero(void *owner, phys_addr_t phys, size_t size, bool write_back)
 {
 	size_t done, chunk;
 
@@ -213,24 +236,23 @@ static int heap_nopage_zero(void *owner, phys_addr_t phys, size_t size, bool wri
 		iounmap(vaddr);
 		cond_resched();
 	}
-	/* Out of the write buffers, before anybody is told of the buffer. */
+	/* Drains the write buffers before the buffer is handed out. */
 	wmb();
 	return 0;
 }
 
-/* As heap_carveout.c places them. */
-static const struct heap_pool_ops heap_nopage_store_ops = {
-	.natural = SZ_4M,
-	.alloc = heap_nopage_take,
-	.free = heap_nopage_give,
-	.zero = heap_nopage_zero,
+/* heap_carveout_alloc() aligns from this size on. */
+static const struct heap_pool_ops heap_nopage_pool_ops = {
+	.min_aligned = HEAP_HUGE_MIN,
+	.alloc = heap_nopage_pool_alloc,
+	.free = heap_nopage_pool_free,
+	.zero = heap_nopage_pool_zero,
 };
 
-/* CPUs must not touch it. */
-static const struct heap_pool_ops heap_nopage_protected_ops = {
-	.natural = SZ_4M,
-	.alloc = heap_nopage_take,
-	.free = heap_nopage_give,
+static const struct heap_pool_ops heap_nopage_pool_protected_ops = {
+	.min_aligned = HEAP_HUGE_MIN,
+	.alloc = heap_nopage_pool_alloc,
+	.free = heap_nopage_pool_free,
 };
 
 /**
@@ -242,18 +264,17 @@ static const struct heap_pool_ops heap_nopage_protected_ops = {
 void heap_nopage_release(struct dma_buf *dmabuf)
 {
 	struct heap_nopage_buffer *buffer = container_of(dmabuf->priv,
-						       struct heap_nopage_buffer, base);
+							 struct heap_nopage_buffer, base);
 
-	heap_pool_free(&buffer->heap->store, &buffer->extent);
+	heap_pool_free(buffer->heap->pool, &buffer->extent);
 }
 EXPORT_SYMBOL_NS_GPL(heap_nopage_release, "DMABUF_HEAPS_CONTIG");
 
-static struct dma_buf *heap_nopage_allocate(struct dma_heap *dma_heap,
-					  unsigned long len, u32 fd_flags,
-					  u64 heap_flags)
+static struct dma_buf *heap_nopage_allocate(struct dma_heap *dma_heap, unsigned long len,
+					    u32 fd_flags, u64 heap_flags)
 {
 	struct heap_nopage *heap = dma_heap_get_drvdata(dma_heap);
-	struct heap_extent *extent = heap_pool_alloc(&heap->store, len, true);
+	struct heap_extent *extent = heap_pool_alloc(heap->pool, len, true);
 	struct heap_nopage_buffer *buffer;
 	struct dma_buf *dmabuf;
 
@@ -263,23 +284,19 @@ static struct dma_buf *heap_nopage_allocate(struct dma_heap *dma_heap,
 	buffer->heap = heap;
 	buffer->base.phys = extent->phys;
 	buffer->base.size = len;
-	dmabuf = heap_buffer_export(&buffer->base, heap->ops, heap->owner,
+	dmabuf = heap_buffer_export(&buffer->base, heap->ops->buf_ops, heap->ops->owner,
 				    dma_heap_get_name(dma_heap), fd_flags);
 	if (IS_ERR(dmabuf))
-		heap_pool_free(&heap->store, extent);
+		heap_pool_free(heap->pool, extent);
 	return dmabuf;
 }
 
-/* All of these heaps, of all modules. */
-static LIST_HEAD(heap_nopage_list);
-static DEFINE_MUTEX(heap_nopage_lock);
-
-static const struct dma_heap_ops heap_nopage_ops = {
+static const struct dma_heap_ops heap_nopage_heap_ops = {
 	.allocate = heap_nopage_allocate,
 };
 
-/* Addresses beyond what page tables hold cannot be mapped. */
-static bool heap_nopage_can_be_seen(const struct heap_region *region)
+/* Memory beyond the addresses of the page tables cannot be mapped. */
+static bool heap_nopage_can_map(const struct heap_region *region)
 {
 	void __iomem *last = ioremap_wc(region->base + region->size - PAGE_SIZE, PAGE_SIZE);
 
@@ -289,31 +306,33 @@ static bool heap_nopage_can_be_seen(const struct heap_region *region)
 	return true;
 }
 
-/* Whether a heap has this memory already, by another name: SRAM in a carve-out. */
+/* Whether a heap of another name has this memory, such as SRAM that is a carve-out too. */
 static bool heap_nopage_is_served(const struct heap_region *region)
 {
 	struct heap_nopage *heap;
 
+	lockdep_assert_held(&heap_nopage_lock);
+
 	list_for_each_entry(heap, &heap_nopage_list, node)
-		if (heap_region_overlaps(heap->pool.base, heap->size, region->base, region->size))
+		if (heap_region_overlaps(heap->carveout.base, heap->size, region->base,
+					 region->size))
 			return true;
 	return false;
 }
 
 /**
- * heap_nopage_create() - make a heap of a region without struct pages
- * @region:	the memory, whole pages of it
- * @properties:	what its buffers are, the second part of the heap's name
- * @like:	what the heap is like, apart from its pool; copied
+ * heap_nopage_create() - create the heap of a region without struct pages
+ * @region:	the region, whole pages
+ * @properties:	the second part of the heap's name
+ * @ops:	the heap driver's part; must stay valid
  *
  * Context: process context, may sleep.
- * Return: the heap's name, which lives for ever; or an error pointer, and
- * nothing is left behind.
+ * Return: the heap's name, which is never freed; or an error pointer.
  */
 const char *heap_nopage_create(const struct heap_region *region, const char *properties,
-			     const struct heap_nopage *like)
+			       const struct heap_nopage_ops *ops)
 {
-	struct dma_heap_export_info info = { .ops = &heap_nopage_ops };
+	struct dma_heap_export_info info = { .ops = &heap_nopage_heap_ops };
 	struct heap_nopage *heap;
 	struct dma_heap *added;
 	int ret;
@@ -322,23 +341,27 @@ const char *heap_nopage_create(const struct heap_region *region, const char *pro
 
 	if (heap_nopage_is_served(region))
 		return ERR_PTR(-EBUSY);
-	if (like->zero && !heap_nopage_can_be_seen(region))
+	if (!ops->protected && !heap_nopage_can_map(region))
 		return ERR_PTR(-ERANGE);
-	heap = kmemdup(like, sizeof(*like), GFP_KERNEL);
+	heap = kzalloc_obj(*heap);
 	if (!heap)
 		return ERR_PTR(-ENOMEM);
-	ret = heap_carveout_init(&heap->pool, region->base, region->size);
+	heap->ops = ops;
+	heap->size = region->size;
+	ret = heap_carveout_init(&heap->carveout, region->base, region->size);
 	if (ret)
 		goto err_free_heap;
-	ret = heap_pool_init(&heap->store, like->zero ? &heap_nopage_store_ops :
-			      &heap_nopage_protected_ops, heap, region->size,
-			      sizeof(struct heap_nopage_buffer));
-	if (ret)
-		goto err_fini_pool;
-	info.name = heap_name_claim(region->name, properties);
+	heap->pool = heap_pool_create(ops->protected ? &heap_nopage_pool_protected_ops :
+				      &heap_nopage_pool_ops, heap, region->size,
+				      sizeof(struct heap_nopage_buffer));
+	if (IS_ERR(heap->pool)) {
+		ret = PTR_ERR(heap->pool);
+		goto err_fini_carveout;
+	}
+	info.name = heap_region_claim_name(region->name, properties);
 	if (IS_ERR(info.name)) {
 		ret = PTR_ERR(info.name);
-		goto err_fini_store;
+		goto err_destroy_pool;
 	}
 	info.priv = heap;
 	added = dma_heap_add(&info);
@@ -346,17 +369,16 @@ const char *heap_nopage_create(const struct heap_region *region, const char *pro
 		ret = PTR_ERR(added);
 		goto err_unclaim_name;
 	}
-	heap->size = region->size;
 	list_add(&heap->node, &heap_nopage_list);
-	heap_debugfs_add(info.name, region, &heap->pool, &heap->store);
+	heap_debugfs_add(info.name, region, &heap->carveout, heap->pool);
 	return info.name;
 
 err_unclaim_name:
-	heap_name_unclaim(info.name);
-err_fini_store:
-	heap_pool_fini(&heap->store);
-err_fini_pool:
-	heap_carveout_fini(&heap->pool);
+	heap_region_unclaim_name(info.name);
+err_destroy_pool:
+	heap_pool_destroy(heap->pool);
+err_fini_carveout:
+	heap_carveout_fini(&heap->carveout);
 err_free_heap:
 	kfree(heap);
 	return ERR_PTR(ret);

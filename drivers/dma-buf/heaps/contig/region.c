@@ -1,104 +1,202 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which CMA areas of this board become heaps: all of them. The region of a
- * reserved-memory node is the node's full name, and of the default CMA area,
- * wherever it came from, it is "default".
+ * Regions: the rule for the names of heaps, and the checks that discovery in the heap
+ * drivers shares.
  *
- * A region that its node asks for and that cannot serve is skipped with one
- * line that names the node, the reason and, where there is one, the cure.
+ * Names are a contract with user space (the kernel's convention is in
+ * Documentation/userspace-api/dma-buf-heaps.rst): <region>-<properties>. They contain no
+ * allocator name, no index and no probe order, so a board has the same names with every
+ * kernel. heap_region_set_name() is the rule for <region>; <properties> is "contiguous",
+ * "contiguous-uncached" or "protected".
  *
- * Regions are set up at boot and stay, so nothing here takes a lock.
+ * All heap modules share one list of names, protected by heap_region_names_lock.
  */
 
-#define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
-
+#include <linux/cleanup.h>
 #include <linux/cma.h>
 #include <linux/dma-map-ops.h>
+#include <linux/err.h>
 #include <linux/export.h>
 #include <linux/ioport.h>
+#include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/mm.h>
+#include <linux/mutex.h>
 #include <linux/of.h>
 #include <linux/of_reserved_mem.h>
-#include <linux/sizes.h>
+#include <linux/slab.h>
+#include <linux/sprintf.h>
+#include <linux/string.h>
 
-#include "heap_region.h"
-
-#define HEAP_REGION_DEFAULT	"default"
+#include "contig_priv.h"
 
 /**
- * heap_region_wants_contig() - does a node ask for a contiguous heap?
- * @np:		a child of /reserved-memory
+ * heap_region_set_name() - set the region's part of heap names
+ * @region:	the region
+ * @source:	its origin
+ * @node:	full name of its node, such as "video@50000000"; of a CMA area that no
+ *		enabled node describes, the area's name
+ * @start:	physical address of its node
  *
- * Context: process context.
- * Return: whether @np is enabled and describes memory that the kernel shares
- * with devices through CMA.
+ * The default CMA area is "default", whether a node, the command line or the configuration
+ * made it. A reserved-memory node is its full name. An SRAM partition is
+ * "sram@<physical address>", because its node's name has an offset in the SRAM instead.
+ *
+ * A name that is too long is refused by heap_region_claim_name().
  */
-bool heap_region_wants_contig(const struct device_node *np)
+void heap_region_set_name(struct heap_region *region, enum heap_region_source source,
+			  const char *node, phys_addr_t start)
 {
-	return of_device_is_available(np) &&
-	       of_device_is_compatible(np, "shared-dma-pool") &&
-	       of_property_read_bool(np, "reusable");
+	switch (source) {
+	case HEAP_REGION_DEFAULT:
+		strscpy(region->name, "default");
+		break;
+	case HEAP_REGION_NODE:
+		strscpy(region->name, node);
+		break;
+	case HEAP_REGION_SRAM:
+		snprintf(region->name, sizeof(region->name), "sram@%llx", (u64)start);
+		break;
+	}
 }
-EXPORT_SYMBOL_NS_GPL(heap_region_wants_contig, "DMABUF_HEAPS_CONTIG");
+EXPORT_SYMBOL_NS_GPL(heap_region_set_name, "DMABUF_HEAPS_CONTIG");
 
-static bool heap_region_is_area(const void *cma)
+struct heap_region_name {
+	struct list_head node;
+	const char *name;
+};
+
+static LIST_HEAD(heap_region_names);
+static DEFINE_MUTEX(heap_region_names_lock);
+
+/* The kernel's own CMA heap registers the names of the areas. */
+static bool heap_region_is_area_name(const char *name)
 {
-	struct cma *area;
+	struct cma *cma;
 	unsigned int i;
 
-	if (cma && cma == dev_get_cma_area(NULL))
-		return true;
-	for (i = 0; (area = dma_contiguous_get_area_by_idx(i)); i++)
-		if (area == cma)
+	for (i = 0; (cma = dma_contiguous_get_area_by_idx(i)); i++)
+		if (!strcmp(cma_get_name(cma), name))
 			return true;
 	return false;
 }
 
+static bool heap_region_is_name_taken(const char *name)
+{
+	struct heap_region_name *entry;
+
+	lockdep_assert_held(&heap_region_names_lock);
+
+	list_for_each_entry(entry, &heap_region_names, node)
+		if (!strcmp(entry->name, name))
+			return true;
+	return heap_region_is_area_name(name);
+}
+
 /**
- * heap_region_why_not_contig() - why a node that wants a heap gets none
- * @np:		a node that heap_region_wants_contig()
- * @rmem:	what the kernel reserved for it, or NULL
+ * heap_region_claim_name() - reserve the name of a heap
+ * @region:	&heap_region.name
+ * @properties:	the second part of the name, such as "contiguous"
+ *
+ * The heap core detects a duplicate name only after sysfs has printed a backtrace, so a
+ * name is claimed before a heap is registered.
+ *
+ * Context: process context, may sleep.
+ * Return: the name, valid until heap_region_unclaim_name(), and for ever once a heap is
+ * registered by it; or an error pointer: -EEXIST, -ENAMETOOLONG, -ENOMEM.
+ */
+const char *heap_region_claim_name(const char *region, const char *properties)
+{
+	struct heap_region_name *entry;
+	int ret = -ENOMEM;
+
+	entry = kzalloc_obj(*entry);
+	if (!entry)
+		return ERR_PTR(-ENOMEM);
+	entry->name = kasprintf(GFP_KERNEL, "%s-%s", region, properties);
+	if (!entry->name)
+		goto err_free_entry;
+	ret = -ENAMETOOLONG;
+	if (strlen(entry->name) > NAME_MAX)
+		goto err_free_name;
+
+	mutex_lock(&heap_region_names_lock);
+	ret = -EEXIST;
+	if (heap_region_is_name_taken(entry->name))
+		goto err_unlock;
+	list_add(&entry->node, &heap_region_names);
+	mutex_unlock(&heap_region_names_lock);
+	return entry->name;
+
+err_unlock:
+	mutex_unlock(&heap_region_names_lock);
+err_free_name:
+	kfree(entry->name);
+err_free_entry:
+	kfree(entry);
+	return ERR_PTR(ret);
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_claim_name, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_region_unclaim_name() - undo heap_region_claim_name()
+ * @name:	the name; no heap is registered by it
+ *
+ * Context: process context, may sleep.
+ */
+void heap_region_unclaim_name(const char *name)
+{
+	struct heap_region_name *entry, *next;
+
+	guard(mutex)(&heap_region_names_lock);
+
+	list_for_each_entry_safe(entry, next, &heap_region_names, node) {
+		if (entry->name != name)
+			continue;
+		list_del(&entry->node);
+		kfree(entry->name);
+		kfree(entry);
+	}
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_unclaim_name, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_region_strerror() - describe why a region became no heap
+ * @err:	the negative errno of claiming its name or creating its heap
+ *
+ * Context: any.
+ * Return: the reason, for the log.
+ */
+const char *heap_region_strerror(int err)
+{
+	switch (err) {
+	case -EEXIST:
+	case -EINVAL: /* from the heap core, for a name that another module registered */
+		return "another heap has its name";
+	case -ENAMETOOLONG:
+		return "its name is too long for a file";
+	case -EFBIG:
+		return "it is larger than 1 TiB, or than this kernel's addresses";
+	case -ERANGE:
+		return "it is beyond the addresses of this kernel's page tables";
+	case -EBUSY:
+		return "another heap serves its memory, or there are too many heaps";
+	default:
+		return "out of memory";
+	}
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_strerror, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_region_find_overlap() - find a node whose memory overlaps a region
+ * @parent:	/reserved-memory
+ * @rmem:	the region
  *
  * Context: process context.
- * Return: NULL when there is a CMA area for @np, else the reason in words.
+ * Return: another enabled node, with a reference; or NULL.
  */
-const char *heap_region_why_not_contig(const struct device_node *np,
-				       const struct reserved_mem *rmem)
-{
-	if (of_property_read_bool(np, "no-map"))
-		return "it is both no-map and reusable";
-	if (!rmem && of_property_read_bool(np, "linux,cma-default"))
-		return "the kernel reserved no memory for it (does cma= replace it?)";
-	if (!rmem)
-		return "the kernel reserved no memory for it";
-	if (!IS_ALIGNED(rmem->base | rmem->size, CMA_MIN_ALIGNMENT_BYTES))
-		return "its base or size is not aligned for CMA";
-	if (!heap_region_is_area(rmem->priv))
-		return "the kernel made no CMA area of it";
-	return NULL;
-}
-EXPORT_SYMBOL_NS_GPL(heap_region_why_not_contig, "DMABUF_HEAPS_CONTIG");
-
-/* The node, with a reference, whose memory is this area. */
-static struct device_node *heap_region_find_node(struct device_node *parent,
-						 const struct cma *cma)
-{
-	struct reserved_mem *rmem;
-	struct device_node *np;
-
-	for_each_child_of_node(parent, np) {
-		if (!heap_region_wants_contig(np))
-			continue;
-		rmem = of_reserved_mem_lookup(np);
-		if (rmem && rmem->priv == cma)
-			return np;
-	}
-	return NULL;
-}
-
-/* The node, with a reference, whose memory is also @rmem's. */
-struct device_node *heap_region_overlap(struct device_node *parent,
-					const struct reserved_mem *rmem)
+struct device_node *heap_region_find_overlap(const struct device_node *parent,
+					     const struct reserved_mem *rmem)
 {
 	const struct reserved_mem *other;
 	struct device_node *np;
@@ -111,91 +209,34 @@ struct device_node *heap_region_overlap(struct device_node *parent,
 	}
 	return NULL;
 }
-
-/* The kernel gives an area across two memory zones a name and never a page of it. */
-static bool heap_region_crosses_zones(phys_addr_t base, phys_addr_t size)
-{
-	unsigned long first = PHYS_PFN(base), last = PHYS_PFN(base + size - 1);
-
-	return pfn_valid(first) && pfn_valid(last) &&
-	       page_zonenum(pfn_to_page(first)) != page_zonenum(pfn_to_page(last));
-}
-
-static void heap_region_complain(struct device_node *parent)
-{
-	unsigned long align = CMA_MIN_ALIGNMENT_BYTES;
-	struct device_node *np;
-	const char *why;
-
-	for_each_child_of_node(parent, np) {
-		if (!heap_region_wants_contig(np))
-			continue;
-		why = heap_region_why_not_contig(np, of_reserved_mem_lookup(np));
-		if (why)
-			pr_warn("%pOF: no heap: %s; what is reusable is not no-map, and its base and size are multiples of %lu KiB\n",
-				np, why, align / SZ_1K);
-	}
-}
-
-/* Whether the pages of an area are all there, and nobody else's. */
-static bool heap_region_check_area(struct device_node *np, const struct reserved_mem *rmem)
-{
-	struct device_node *other __free(device_node) = heap_region_overlap(np->parent, rmem);
-
-	if (other)
-		pr_warn("%pOF: no heap: it overlaps %pOF\n", np, other);
-	else if (region_intersects(rmem->base, rmem->size, IORESOURCE_SYSTEM_RAM,
-				   IORES_DESC_NONE) != REGION_INTERSECTS)
-		pr_warn("%pOF: no heap: not all of it is the kernel's RAM\n", np);
-	else if (heap_region_crosses_zones(rmem->base, rmem->size))
-		pr_warn("%pOF: no heap: it lies across the limit of a memory zone, such as 4 GiB, and CMA cannot use it\n",
-			np);
-	else
-		return true;
-	return false;
-}
-
-static bool heap_region_visit_area(struct device_node *parent, struct cma *cma,
-				   const char *name, heap_region_fn fn)
-{
-	struct device_node *np __free(device_node) = heap_region_find_node(parent, cma);
-	struct heap_region region = { .cma = cma, .name = name ?: cma_get_name(cma) };
-	const struct reserved_mem *rmem;
-
-	if (np) {
-		rmem = of_reserved_mem_lookup(np);
-		if (!heap_region_check_area(np, rmem))
-			return false;
-		region.name = name ?: rmem->name;
-		region.base = rmem->base;
-		region.size = rmem->size;
-	}
-	return !fn(&region);
-}
+EXPORT_SYMBOL_NS_GPL(heap_region_find_overlap, "DMABUF_HEAPS_CONTIG");
 
 /**
- * heap_region_visit_contig() - visit every CMA area of the kernel once
- * @fn:		called for the default area first, then in the kernel's order
+ * heap_region_set_nopage() - set base and size of a region without struct pages
+ * @region:	the region
+ * @base:	physical address of its memory
+ * @size:	bytes of its memory
  *
- * Nodes that ask for a heap and have no area are reported in the log.
+ * The region is the whole pages of the memory.
  *
- * Context: process context, may sleep.
- * Return: for how many regions @fn returned 0.
+ * Context: process context.
+ * Return: NULL, or the reason why CPUs cannot be given this memory, for the log.
  */
-unsigned int heap_region_visit_contig(heap_region_fn fn)
+const char *heap_region_set_nopage(struct heap_region *region, phys_addr_t base,
+				   phys_addr_t size)
 {
-	struct device_node *parent = of_find_node_by_path("/reserved-memory");
-	struct cma *default_cma = dev_get_cma_area(NULL);
-	unsigned int i, made = 0;
-	struct cma *cma;
+	const phys_addr_t page = PAGE_SIZE, skip = ALIGN(base, page) - base;
 
-	if (default_cma)
-		made += heap_region_visit_area(parent, default_cma, HEAP_REGION_DEFAULT, fn);
-	for (i = 0; (cma = dma_contiguous_get_area_by_idx(i)); i++)
-		if (cma != default_cma)
-			made += heap_region_visit_area(parent, cma, NULL, fn);
-	heap_region_complain(parent);
-	of_node_put(parent);
-	return made;
+	if (!size || base + (size - 1) < base || size != (size_t)size)
+		return "it is larger than this kernel's addresses";
+	if (size < skip + page)
+		return "there is no whole page in it";
+	region->base = base + skip;
+	region->size = ALIGN_DOWN(size - skip, page);
+	region->trimmed = region->size != size;
+	if (region_intersects(region->base, region->size, IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT)
+		return "the kernel uses it as its own RAM";
+	return NULL;
 }
-EXPORT_SYMBOL_NS_GPL(heap_region_visit_contig, "DMABUF_HEAPS_CONTIG");
+EXPORT_SYMBOL_NS_GPL(heap_region_set_nopage, "DMABUF_HEAPS_CONTIG");

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * CPU sessions with a part of a buffer: 4 KiB of 64 MiB at the cost of 4 KiB.
+ * /dev/dma-buf-sync: CPU accesses to a part of a buffer, so that 4 KiB of 64 MiB cost
+ * as much as 4 KiB.
  *
- * A module cannot add an ioctl to a dma-buf's file, so there is /dev/dma-buf-sync,
- * open to everybody: who has a dma-buf can sync it anyway, and nobody else gets
- * anything by it. It keeps nothing between two calls.
+ * A module cannot add an ioctl to the dma-buf file, so this is a device of its own. It is
+ * open to all users: a process that holds a dma-buf can sync it anyway, and the device
+ * gives access to no other buffer. It keeps no state between two calls.
  *
- * Only a cached buffer of ours can be synced in part. Any other one is synced as
- * its exporter does it: whole, and for an uncached one that is no work.
+ * Parts are synced for cached buffers of these heaps. Other buffers are synced as a whole
+ * by their exporter.
  */
 
 #include <linux/compat.h>
@@ -22,9 +23,7 @@
 
 #include <uapi/linux/dma-buf.h>
 
-#include "heap_buffer.h"
-#include "heap_cache.h"
-#include "heap_range.h"
+#include "contig_priv.h"
 
 static enum dma_data_direction heap_sync_range_direction(u64 flags)
 {
@@ -40,31 +39,32 @@ static enum dma_data_direction heap_sync_range_direction(u64 flags)
 }
 
 static int heap_sync_range_begin(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			    size_t offset, size_t len)
+				 size_t offset, size_t len)
 {
-	if (dmabuf->ops->begin_cpu_access == heap_cpu_access_begin)
+	if (heap_cpu_access_is_cached(dmabuf))
 		return heap_cpu_access_begin_range(dmabuf, dir, offset, len);
 	return dma_buf_begin_cpu_access(dmabuf, dir);
 }
 
 static int heap_sync_range_end(struct dma_buf *dmabuf, enum dma_data_direction dir,
-			  size_t offset, size_t len)
+			       size_t offset, size_t len)
 {
-	if (dmabuf->ops->end_cpu_access == heap_cpu_access_end)
+	if (heap_cpu_access_is_cached(dmabuf))
 		return heap_cpu_access_end_range(dmabuf, dir, offset, len);
 	return dma_buf_end_cpu_access(dmabuf, dir);
 }
 
 /**
- * heap_sync_range() - a CPU session with a part of a dma-buf begins or ends
+ * heap_sync_range() - begin or end a CPU access to a part of a dma-buf
  * @dmabuf:	a buffer of any exporter
- * @flags:	as DMA_BUF_IOCTL_SYNC takes them
- * @offset:	where the part begins, in bytes
+ * @flags:	as for DMA_BUF_IOCTL_SYNC
+ * @offset:	begin of the part, in bytes
  * @len:	its length in bytes
  *
  * Context: process context, may sleep; dma_buf.resv is not held.
- * Return: 0; -EINVAL for flags or a range that cannot be; -ERESTARTSYS when a
- * signal came while devices were at work; what the exporter says.
+ * Return: 0; -EINVAL for invalid flags or a range that is empty or not within the buffer;
+ * -ERESTARTSYS when a signal interrupted the wait for the fences of devices; the
+ * exporter's error.
  */
 int heap_sync_range(struct dma_buf *dmabuf, u64 flags, u64 offset, u64 len)
 {

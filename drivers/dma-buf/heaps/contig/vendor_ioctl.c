@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What vendors' libraries ask a dma-buf file for, on the buffers of every heap
- * here: NXP's physical address and Rockchip's partial sync. The numbers are ABI,
- * and so is that the first one is also a cache flush: libimxdmabuffer syncs with
- * nothing else.
+ * Ioctls on the dma-buf file that vendors' libraries use, for buffers of all heaps here:
+ * NXP's physical address and Rockchip's partial sync. Their numbers are ABI, and so is the
+ * cache flush that comes with NXP's ioctl: libimxdmabuffer syncs by nothing else.
  *
- * An address is given to every holder of the file, and what can be done with it
- * no file permission limits: CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL is off unless asked
- * for. Nothing is pinned, because nothing moves.
+ * Every holder of the dma-buf file gets the address, and no file permission limits its use
+ * with a device, so CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL is off by default. The buffer is
+ * not pinned, because its memory never moves.
  *
- * Locks: heap_cached.lock; user memory is copied outside it.
+ * Only a kernel whose dma-buf core hands ioctls to the exporter builds this file.
+ *
+ * Locks: heap_cached.lock; user memory is accessed without it.
  */
 
 #include <linux/dma-buf.h>
@@ -18,14 +19,11 @@
 #include <linux/limits.h>
 #include <linux/uaccess.h>
 
-#include "heap_buffer.h"
-#include "heap_cache.h"
-#include "heap_ioctl.h"
-#include "heap_range.h"
+#include "contig_priv.h"
 
-/* The number has the size of an unsigned long in it, the caller's. */
-#define HEAP_IOCTL_PHYS_64	_IOW('b', 10, u64)
-#define HEAP_IOCTL_PHYS_32	_IOW('b', 10, u32)
+/* The number encodes the size of the caller's unsigned long. */
+#define HEAP_VENDOR_IOCTL_PHYS_64	_IOW('b', 10, u64)
+#define HEAP_VENDOR_IOCTL_PHYS_32	_IOW('b', 10, u32)
 
 static long heap_vendor_ioctl_phys(struct dma_buf *dmabuf, void __user *user, bool wide)
 {
@@ -37,11 +35,10 @@ static long heap_vendor_ioctl_phys(struct dma_buf *dmabuf, void __user *user, bo
 		return -ENOTTY;
 	if (!wide && phys > U32_MAX)
 		return -EOVERFLOW;
-	/* What is not cached is never dirty, but may be in a write buffer still. */
-	if (dmabuf->ops->begin_cpu_access == heap_cpu_access_begin)
+	if (heap_cpu_access_is_cached(dmabuf))
 		ret = heap_cpu_access_flush(heap_cached(buffer));
 	else
-		wmb(); /* before the caller starts a device, which is not ours to order */
+		wmb(); /* orders write-combined stores before the start of a device elsewhere */
 	if (ret)
 		return ret;
 	if (wide)
@@ -59,24 +56,24 @@ static long heap_vendor_ioctl_sync(struct dma_buf *dmabuf, void __user *user)
 }
 
 /**
- * heap_vendor_ioctl() - &dma_buf_ops.ioctl of every heap
+ * heap_vendor_ioctl() - &dma_buf_ops.ioctl of all heaps
  * @dmabuf:	the buffer
- * @cmd:	what is not the dma-buf core's
- * @arg:	the caller's, a pointer of the kernel's size
+ * @cmd:	an ioctl that the dma-buf core does not know
+ * @arg:	the caller's argument, converted to a pointer of the kernel's size
  *
  * Context: process context, may sleep. Takes heap_cached.lock.
- * Return: 0; -ENOTTY for an ioctl that is not known, or that the kernel was built
- * without; -EFAULT for a bad pointer; -EOVERFLOW when the address does not fit
- * into what the caller has for it; -ENOMEM; what heap_sync_range() says.
+ * Return: 0; -ENOTTY for an unknown ioctl or one that is not configured; -EFAULT for a bad
+ * pointer; -EOVERFLOW when the address does not fit into the caller's type; -ENOMEM; the
+ * error of heap_sync_range().
  */
 long heap_vendor_ioctl(struct dma_buf *dmabuf, unsigned int cmd, unsigned long arg)
 {
 	void __user *user = (void __user *)arg;
 
 	switch (cmd) {
-	case HEAP_IOCTL_PHYS_64:
+	case HEAP_VENDOR_IOCTL_PHYS_64:
 		return heap_vendor_ioctl_phys(dmabuf, user, true);
-	case HEAP_IOCTL_PHYS_32:
+	case HEAP_VENDOR_IOCTL_PHYS_32:
 		return heap_vendor_ioctl_phys(dmabuf, user, false);
 	case DMA_BUF_IOCTL_VENDOR_SYNC:
 		return heap_vendor_ioctl_sync(dmabuf, user);

@@ -295,7 +295,7 @@ static void check_one_pass(struct __test_metadata *_metadata, const struct bench
 	ASSERT_EQ(0, munmap((void *)view, b->len));
 }
 
-HEAP_MMAP_TEST(one_pass)
+HEAP_MMAP_TEST(one_operation)
 {
 	struct bench b = bench_setup(_metadata, &self->heap);
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The cache rules of cpu_access.c, seen from both sides: a CPU that uses vmap
- * and sessions, and devices that read and write at the addresses they were
- * given. Where those addresses lead to a copy (swiotlb=force on the command
- * line), a sync that was forgotten is wrong data, so the suite is worth running
- * with and without it.
+ * Tests of the cache invariants of cpu_access.c from both sides: a CPU with a vmap and CPU
+ * accesses, and devices that read and write at their DMA addresses. With swiotlb=force on
+ * the command line those addresses are of bounce copies, and a missing sync shows as wrong
+ * data, so the suite should run with and without it.
  */
 
 #include <kunit/test.h>
@@ -20,12 +19,12 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "../heap_buffer.h"
+#include "../contig_heap.h"
 
 #define TEST_SIZE	SZ_64K
 #define DEVICES		2
 
-/* A buffer, its CPU view, and devices that import it. */
+/* A buffer, its vmap, and devices that import it. */
 struct heap_buffer_fixture {
 	struct device *heap;
 	struct heap_cached buffer;
@@ -71,8 +70,8 @@ static int make_buffer(struct kunit *test, struct heap_buffer_fixture *f)
 	KUNIT_ASSERT_NOT_NULL(test, pages);
 	f->buffer.base.phys = page_to_phys(pages);
 	f->buffer.base.size = TEST_SIZE;
-	KUNIT_ASSERT_EQ(test, heap_buffer_zero(&f->buffer.base, NULL), 0);
-	heap_buffer_init_cached(&f->buffer, f->heap, false);
+	KUNIT_ASSERT_EQ(test, heap_buffer_zero(f->buffer.base.phys, TEST_SIZE, NULL), 0);
+	heap_buffer_init_cached(&f->buffer, f->heap, true);
 	f->dmabuf = heap_buffer_export(&f->buffer.base, &test_ops, THIS_MODULE,
 				       "kunit", O_RDWR);
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, f->dmabuf);
@@ -141,7 +140,7 @@ static void heap_buffer_test_exit(struct kunit *test)
 		heap_buffer_device_destroy(f->heap);
 }
 
-/* What a device finds at the address that it was given. */
+/* Maps the buffer for a device and returns the memory at its DMA address. */
 static u8 *device_map(struct kunit *test, int i, enum dma_data_direction dir)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -187,20 +186,20 @@ static void expect_all(struct kunit *test, const u8 *mem, u8 value)
 	KUNIT_EXPECT_NULL(test, memchr_inv(mem, value, TEST_SIZE));
 }
 
-/* device_sees_cpu: the zeroes that a buffer is born with. */
+/* device_sees_cpu: the zeroes of a new buffer */
 static void heap_buffer_test_device_sees_zeroes(struct kunit *test)
 {
 	expect_all(test, device_map(test, 0, DMA_TO_DEVICE), 0);
 }
 
-/* device_sees_cpu: writes without a session. */
+/* device_sees_cpu: writes outside of CPU accesses */
 static void heap_buffer_test_device_sees_earlier_writes(struct kunit *test)
 {
 	memset(cpu_map(test), 0x5a, TEST_SIZE);
 	expect_all(test, device_map(test, 0, DMA_BIDIRECTIONAL), 0x5a);
 }
 
-static void heap_buffer_test_device_sees_session(struct kunit *test)
+static void heap_buffer_test_device_sees_cpu_access(struct kunit *test)
 {
 	u8 *device = device_map(test, 0, DMA_BIDIRECTIONAL);
 	u8 *cpu = cpu_map(test);
@@ -211,8 +210,8 @@ static void heap_buffer_test_device_sees_session(struct kunit *test)
 	expect_all(test, device, 0x11);
 }
 
-/* cpu_sees_device: at a session. */
-static void heap_buffer_test_session_sees_device(struct kunit *test)
+/* cpu_sees_device: at a CPU access */
+static void heap_buffer_test_cpu_access_sees_device(struct kunit *test)
 {
 	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
 	u8 *cpu = cpu_map(test);
@@ -223,8 +222,8 @@ static void heap_buffer_test_session_sees_device(struct kunit *test)
 	cpu_end(test, DMA_FROM_DEVICE);
 }
 
-/* cpu_sees_device: when the device goes while there is a view. */
-static void heap_buffer_test_view_sees_unmapped_device(struct kunit *test)
+/* cpu_sees_device: when the device is unmapped while there is a CPU mapping */
+static void heap_buffer_test_mapping_sees_unmapped_device(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
 	u8 *cpu = cpu_map(test);
@@ -234,19 +233,19 @@ static void heap_buffer_test_view_sees_unmapped_device(struct kunit *test)
 	expect_all(test, cpu, 0x33);
 }
 
-/* cpu_sees_device: when the view comes after the device went. */
-static void heap_buffer_test_later_view_sees_device(struct kunit *test)
+/* cpu_sees_device: when the CPU mapping is made after the device was unmapped */
+static void heap_buffer_test_later_mapping_sees_device(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
 
 	memset(device_map(test, 0, DMA_FROM_DEVICE), 0x44, TEST_SIZE);
 	device_unmap(f, 0);
 	expect_all(test, cpu_map(test), 0x44);
-	/* Where memory is not copied, no byte shows it. */
-	KUNIT_EXPECT_FALSE(test, f->buffer.cpu_stale);
+	/* Without a bounce copy the data is right in any case. */
+	KUNIT_EXPECT_FALSE(test, f->buffer.needs_invalidate);
 }
 
-/* A session that writes a part leaves what a device wrote beside it. */
+/* A CPU access that writes a part keeps the data of a device beside it. */
 static void heap_buffer_test_partial_write_keeps_the_rest(struct kunit *test)
 {
 	u8 *device = device_map(test, 0, DMA_BIDIRECTIONAL);
@@ -260,7 +259,7 @@ static void heap_buffer_test_partial_write_keeps_the_rest(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, memchr_inv(device + 1, 0x55, TEST_SIZE - 1));
 }
 
-/* An importer that unmaps with another direction than it mapped with. */
+/* An importer unmaps with another direction than it mapped with. */
 static void heap_buffer_test_unmap_with_another_direction(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -272,7 +271,7 @@ static void heap_buffer_test_unmap_with_another_direction(struct kunit *test)
 	expect_all(test, cpu, 0x35);
 }
 
-/* One device after the other, with no CPU between them. */
+/* One device after the other, without a CPU access between them. */
 static void heap_buffer_test_device_after_device(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -282,7 +281,7 @@ static void heap_buffer_test_device_after_device(struct kunit *test)
 	expect_all(test, device_map(test, 1, DMA_TO_DEVICE), 0x77);
 }
 
-/* Two devices at once: a session carries data from one to the other. */
+/* Two devices at once: a CPU access brings data from one to the other. */
 static void heap_buffer_test_device_to_device(struct kunit *test)
 {
 	u8 *from = device_map(test, 0, DMA_FROM_DEVICE);
@@ -294,8 +293,8 @@ static void heap_buffer_test_device_to_device(struct kunit *test)
 	expect_all(test, to, 0x78);
 }
 
-/* nothing_is_lost: a session without a device keeps what was written before it. */
-static void heap_buffer_test_session_keeps_earlier_writes(struct kunit *test)
+/* nothing_is_lost: a CPU access without a device keeps earlier writes. */
+static void heap_buffer_test_cpu_access_keeps_earlier_writes(struct kunit *test)
 {
 	u8 *cpu = cpu_map(test);
 
@@ -314,7 +313,7 @@ static void heap_buffer_test_mask_too_small(struct kunit *test)
 
 	if (f->buffer.base.phys < DMA_BIT_MASK(24))
 		kunit_skip(test, "the memory is within 24 bits");
-	/* Set past dma_set_mask(), which knows what this board cannot do. */
+	/* dma_set_mask() would refuse a mask that this board does not support. */
 	*dev->dma_mask = DMA_BIT_MASK(24);
 	table = dma_buf_map_attachment_unlocked(f->attach[0], DMA_BIDIRECTIONAL);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(table), -EIO);
@@ -324,8 +323,8 @@ static void heap_buffer_test_mask_too_small(struct kunit *test)
 
 #ifdef CONFIG_FAULT_INJECTION
 /*
- * Every allocation of a mapping fails once: an errno, and the next one works.
- * Needs failslab to heed allocations that may wait: ignore-gfp-wait is N.
+ * Each allocation of a mapping fails once: an errno, and the next attempt works.
+ * failslab must fail allocations that may wait: ignore-gfp-wait is N.
  */
 static void heap_buffer_test_map_fails(struct kunit *test)
 {
@@ -381,8 +380,8 @@ static bool bounces(struct heap_buffer_fixture *f, const u8 *device)
 	return device != page_address(buffer_pages(f));
 }
 
-/* What the CPU writes in a session outlives a device that only writes. */
-static void heap_buffer_test_session_beside_a_writer(struct kunit *test)
+/* Data of a CPU access survives the unmapping of a device that only writes. */
+static void heap_buffer_test_cpu_access_beside_a_writer(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
 	u8 *device = device_map(test, 0, DMA_FROM_DEVICE);
@@ -397,7 +396,7 @@ static void heap_buffer_test_session_beside_a_writer(struct kunit *test)
 	expect_all(test, cpu, 0x44);
 }
 
-/* bounced_is_a_copy: two writers, of which one bounces, are one too many. */
+/* bounced_is_a_copy: no second writer beside a bounced one */
 static void heap_buffer_test_second_writer(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -410,11 +409,11 @@ static void heap_buffer_test_second_writer(struct kunit *test)
 	if (!IS_ERR(table))
 		dma_buf_unmap_attachment_unlocked(f->attach[1], table, DMA_BIDIRECTIONAL);
 	device_unmap(f, 0);
-	/* Refused was only being two at once. */
+	/* It is refused only while the other one is mapped. */
 	expect_all(test, device_map(test, 1, DMA_BIDIRECTIONAL), 0x12);
 }
 
-/* More devices at once than the DMA debugging code counts overlaps. */
+/* More mappings than CONFIG_DMA_API_DEBUG counts overlaps. */
 static void heap_buffer_test_many_mappings(struct kunit *test)
 {
 	struct heap_buffer_fixture *f = test->priv;
@@ -444,18 +443,18 @@ static void heap_buffer_test_many_mappings(struct kunit *test)
 static struct kunit_case heap_buffer_test_cases[] = {
 	KUNIT_CASE(heap_buffer_test_device_sees_zeroes),
 	KUNIT_CASE(heap_buffer_test_device_sees_earlier_writes),
-	KUNIT_CASE(heap_buffer_test_device_sees_session),
-	KUNIT_CASE(heap_buffer_test_session_sees_device),
-	KUNIT_CASE(heap_buffer_test_view_sees_unmapped_device),
-	KUNIT_CASE(heap_buffer_test_later_view_sees_device),
+	KUNIT_CASE(heap_buffer_test_device_sees_cpu_access),
+	KUNIT_CASE(heap_buffer_test_cpu_access_sees_device),
+	KUNIT_CASE(heap_buffer_test_mapping_sees_unmapped_device),
+	KUNIT_CASE(heap_buffer_test_later_mapping_sees_device),
 	KUNIT_CASE(heap_buffer_test_partial_write_keeps_the_rest),
 	KUNIT_CASE(heap_buffer_test_unmap_with_another_direction),
 	KUNIT_CASE(heap_buffer_test_device_after_device),
 	KUNIT_CASE(heap_buffer_test_device_to_device),
-	KUNIT_CASE(heap_buffer_test_session_keeps_earlier_writes),
+	KUNIT_CASE(heap_buffer_test_cpu_access_keeps_earlier_writes),
 	KUNIT_CASE(heap_buffer_test_mask_too_small),
 	KUNIT_CASE(heap_buffer_test_no_mask),
-	KUNIT_CASE(heap_buffer_test_session_beside_a_writer),
+	KUNIT_CASE(heap_buffer_test_cpu_access_beside_a_writer),
 	KUNIT_CASE(heap_buffer_test_second_writer),
 	KUNIT_CASE(heap_buffer_test_many_mappings),
 	KUNIT_CASE(heap_buffer_test_map_fails),
@@ -471,7 +470,7 @@ static struct kunit_suite heap_buffer_test_suite = {
 
 kunit_test_suite(heap_buffer_test_suite);
 
-MODULE_DESCRIPTION("KUnit tests of the cache rules of heap buffers");
+MODULE_DESCRIPTION("KUnit tests of the cache invariants of heap buffers");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMABUF_HEAPS_CONTIG");

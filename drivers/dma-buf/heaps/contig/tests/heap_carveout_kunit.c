@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Where extents of a pool are put. The memory is never touched, so the pools are
- * anywhere, also at address 0 and above what 32 bits hold.
+ * Tests of the placement of extents. The memory is never accessed, so regions can be
+ * anywhere, also at address 0 and above 4 GiB.
  */
 
 #include <kunit/test.h>
@@ -13,123 +13,123 @@
 
 #include "../carveout_alloc.h"
 
-/* Where an extent of @size is, which has to be there. */
-static phys_addr_t take(struct kunit *test, struct heap_carveout *pool, size_t size)
+/* Allocates; failure ends the test. */
+static phys_addr_t take(struct kunit *test, struct heap_carveout *carveout, size_t size)
 {
 	phys_addr_t phys = 1;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_alloc(pool, size, &phys), 0);
+	KUNIT_ASSERT_EQ(test, heap_carveout_alloc(carveout, size, &phys), 0);
 	return phys;
 }
 
-static void expect_full(struct kunit *test, struct heap_carveout *pool, size_t size)
+static void expect_full(struct kunit *test, struct heap_carveout *carveout, size_t size)
 {
 	phys_addr_t phys;
 
-	KUNIT_EXPECT_EQ(test, heap_carveout_alloc(pool, size, &phys), -ENOMEM);
+	KUNIT_EXPECT_EQ(test, heap_carveout_alloc(carveout, size, &phys), -ENOMEM);
 }
 
 static void heap_carveout_test_address_zero(struct kunit *test)
 {
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, 0, 2 * PAGE_SIZE), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), 0);
-	expect_full(test, &pool, PAGE_SIZE);
-	heap_carveout_free(&pool, 0, PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, PAGE_SIZE), 0);
-	heap_carveout_free(&pool, 0, 2 * PAGE_SIZE);
-	heap_carveout_fini(&pool);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, 0, 2 * PAGE_SIZE), 0);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, PAGE_SIZE), PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, PAGE_SIZE), 0);
+	expect_full(test, &carveout, PAGE_SIZE);
+	heap_carveout_free(&carveout, 0, PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, PAGE_SIZE), 0);
+	heap_carveout_free(&carveout, 0, 2 * PAGE_SIZE);
+	heap_carveout_fini(&carveout);
 }
 
 static void heap_carveout_test_all_of_it(struct kunit *test)
 {
 	const phys_addr_t base = SZ_1G + PAGE_SIZE;
 	const size_t size = SZ_512K + SZ_64K;
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, base, size), 0);
-	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&pool), size);
-	expect_full(test, &pool, size + PAGE_SIZE);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, size), base);
-	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&pool), 0);
-	heap_carveout_free(&pool, base, size);
-	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&pool), size);
-	heap_carveout_fini(&pool);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, base, size), 0);
+	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&carveout), size);
+	expect_full(test, &carveout, size + PAGE_SIZE);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, size), base);
+	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&carveout), 0);
+	heap_carveout_free(&carveout, base, size);
+	KUNIT_EXPECT_EQ(test, heap_carveout_avail(&carveout), size);
+	heap_carveout_fini(&carveout);
 }
 
-/* Large extents from below, others from above, whatever is in between. */
+/* Large extents are placed from below, others from above. */
 static void heap_carveout_test_low_and_high(struct kunit *test)
 {
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, SZ_1G, SZ_16M), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), SZ_1G + SZ_16M - SZ_64K);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G + SZ_4M);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_2M), SZ_1G + SZ_16M - SZ_64K - SZ_2M);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, SZ_1G, SZ_16M), 0);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_64K), SZ_1G + SZ_16M - SZ_64K);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_4M), SZ_1G);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_4M), SZ_1G + SZ_4M);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_2M), SZ_1G + SZ_16M - SZ_64K - SZ_2M);
 
-	/* Of two holes a small one takes the upper one, a large one the lower. */
-	heap_carveout_free(&pool, SZ_1G, SZ_4M);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_64K), SZ_1G + SZ_16M - SZ_2M - SZ_128K);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), SZ_1G);
-	heap_carveout_free(&pool, SZ_1G + SZ_16M - SZ_2M - SZ_128K, SZ_2M + SZ_128K);
-	heap_carveout_free(&pool, SZ_1G, SZ_8M);
-	heap_carveout_fini(&pool);
+	/* With two holes, a small extent goes into the upper one, a large one into the lower. */
+	heap_carveout_free(&carveout, SZ_1G, SZ_4M);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_64K), SZ_1G + SZ_16M - SZ_2M - SZ_128K);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_4M), SZ_1G);
+	heap_carveout_free(&carveout, SZ_1G + SZ_16M - SZ_2M - SZ_128K, SZ_2M + SZ_128K);
+	heap_carveout_free(&carveout, SZ_1G, SZ_8M);
+	heap_carveout_fini(&carveout);
 }
 
-/* Large extents are for large page table entries, if that can be had. */
+/* Large extents are aligned for huge page table entries if possible. */
 static void heap_carveout_test_large_is_aligned(struct kunit *test)
 {
 	const phys_addr_t base = SZ_1G + SZ_64K;
 	phys_addr_t first, second;
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, base, SZ_16M), 0);
-	first = take(test, &pool, SZ_4M);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, base, SZ_16M), 0);
+	first = take(test, &carveout, SZ_4M);
 	KUNIT_EXPECT_EQ(test, first, SZ_1G + SZ_2M);
-	second = take(test, &pool, SZ_4M + SZ_1M);
+	second = take(test, &carveout, SZ_4M + SZ_1M);
 	KUNIT_EXPECT_TRUE(test, IS_ALIGNED(second, SZ_2M));
-	/* What is between them is there for others. */
-	heap_carveout_free(&pool, second, SZ_4M + SZ_1M);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), second);
-	heap_carveout_free(&pool, first, SZ_4M);
-	heap_carveout_free(&pool, second, SZ_4M);
-	heap_carveout_fini(&pool);
+	/* The hole between them serves others. */
+	heap_carveout_free(&carveout, second, SZ_4M + SZ_1M);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_4M), second);
+	heap_carveout_free(&carveout, first, SZ_4M);
+	heap_carveout_free(&carveout, second, SZ_4M);
+	heap_carveout_fini(&carveout);
 }
 
 static void heap_carveout_test_large_anywhere_before_failure(struct kunit *test)
 {
 	const phys_addr_t base = SZ_1G + SZ_64K;
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, base, SZ_4M), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_4M), base);
-	heap_carveout_free(&pool, base, SZ_4M);
-	heap_carveout_fini(&pool);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, base, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_4M), base);
+	heap_carveout_free(&carveout, base, SZ_4M);
+	heap_carveout_fini(&carveout);
 }
 
 static void heap_carveout_test_above_4g(struct kunit *test)
 {
 	const phys_addr_t base = (phys_addr_t)SZ_1G * 9;
-	struct heap_carveout pool;
+	struct heap_carveout carveout;
 
 	if (sizeof(phys_addr_t) == 4)
 		kunit_skip(test, "physical addresses have 32 bits");
-	KUNIT_ASSERT_EQ(test, heap_carveout_init(&pool, base, SZ_4M), 0);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_1M), base + SZ_2M + SZ_1M);
-	KUNIT_EXPECT_EQ(test, take(test, &pool, SZ_1M), base + SZ_2M);
-	heap_carveout_free(&pool, base + SZ_2M, SZ_2M);
-	heap_carveout_fini(&pool);
+	KUNIT_ASSERT_EQ(test, heap_carveout_init(&carveout, base, SZ_4M), 0);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_1M), base + SZ_2M + SZ_1M);
+	KUNIT_EXPECT_EQ(test, take(test, &carveout, SZ_1M), base + SZ_2M);
+	heap_carveout_free(&carveout, base + SZ_2M, SZ_2M);
+	heap_carveout_fini(&carveout);
 }
 
 static void heap_carveout_test_too_large(struct kunit *test)
 {
-	struct heap_carveout pool;
+	const phys_addr_t size = (phys_addr_t)SIZE_MAX - PAGE_SIZE + 1;
+	struct heap_carveout carveout;
 
-	KUNIT_EXPECT_EQ(test, heap_carveout_init(&pool, 0, (phys_addr_t)SIZE_MAX - PAGE_SIZE + 1),
-			-EFBIG);
+	KUNIT_EXPECT_EQ(test, heap_carveout_init(&carveout, 0, size), -EFBIG);
 }
 
 static struct kunit_case heap_carveout_test_cases[] = {
@@ -150,6 +150,6 @@ static struct kunit_suite heap_carveout_test_suite = {
 
 kunit_test_suite(heap_carveout_test_suite);
 
-MODULE_DESCRIPTION("KUnit tests of where extents are put");
+MODULE_DESCRIPTION("KUnit tests of the allocator for carve-outs");
 MODULE_LICENSE("GPL");
-MODULE_IMPORT_NS("DMABUF_HEAPS_CONTIG");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Names, and which nodes of a device tree become heaps.
+ * Tests of the names of heaps, and of the choice of nodes that become heaps.
  *
- * The nodes are made by hand, so that every kind of bad one can be shown; the
- * CMA area behind the good ones is the running kernel's own default area.
+ * The nodes are made by hand, so that each kind of invalid one can be tested. Valid ones
+ * have the first CMA area of the running kernel.
  */
 
 #include <kunit/test.h>
@@ -16,31 +16,44 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "../heap_name.h"
-#include "../heap_region.h"
+#include "../cma_region_heap.h"
+#include "../contig_heap.h"
+
+/* The rule of heap_region_set_name(), for each source. */
+static void heap_region_test_rule(struct kunit *test)
+{
+	struct heap_region region;
+
+	heap_region_set_name(&region, HEAP_REGION_DEFAULT, "reserved", SZ_1G);
+	KUNIT_EXPECT_STREQ(test, region.name, "default");
+	heap_region_set_name(&region, HEAP_REGION_NODE, "video@50000000", SZ_1G);
+	KUNIT_EXPECT_STREQ(test, region.name, "video@50000000");
+	heap_region_set_name(&region, HEAP_REGION_SRAM, "heap-sram@0", 0x900000);
+	KUNIT_EXPECT_STREQ(test, region.name, "sram@900000");
+}
 
 static void heap_region_test_name(struct kunit *test)
 {
-	const char *name = heap_name_claim("kunit@42000000", "contiguous");
+	const char *name = heap_region_claim_name("kunit@42000000", "contiguous");
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, name);
 	KUNIT_EXPECT_STREQ(test, name, "kunit@42000000-contiguous");
-	heap_name_unclaim(name);
+	heap_region_unclaim_name(name);
 }
 
 static void heap_region_test_name_is_used_once(struct kunit *test)
 {
-	const char *name = heap_name_claim("kunit-twice", "contiguous");
+	const char *name = heap_region_claim_name("kunit-twice", "contiguous");
 	const char *again;
 
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, name);
-	again = heap_name_claim("kunit-twice", "contiguous");
+	again = heap_region_claim_name("kunit-twice", "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(again), -EEXIST);
-	heap_name_unclaim(name);
+	heap_region_unclaim_name(name);
 
-	again = heap_name_claim("kunit-twice", "contiguous");
+	again = heap_region_claim_name("kunit-twice", "contiguous");
 	KUNIT_ASSERT_NOT_ERR_OR_NULL(test, again);
-	heap_name_unclaim(again);
+	heap_region_unclaim_name(again);
 }
 
 static void heap_region_test_name_of_a_heap(struct kunit *test)
@@ -49,11 +62,11 @@ static void heap_region_test_name_of_a_heap(struct kunit *test)
 
 	if (!dev_get_cma_area(NULL))
 		kunit_skip(test, "there is no default area");
-	/* The module's own heap has it. */
-	name = heap_name_claim("default", "contiguous");
+	/* The heap driver has registered it. */
+	name = heap_region_claim_name("default", "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -EEXIST);
 	if (!IS_ERR(name))
-		heap_name_unclaim(name);
+		heap_region_unclaim_name(name);
 }
 
 static void heap_region_test_name_too_long(struct kunit *test)
@@ -64,19 +77,19 @@ static void heap_region_test_name_too_long(struct kunit *test)
 
 	KUNIT_ASSERT_NOT_NULL(test, region);
 	memset(region, 'n', longest);
-	name = heap_name_claim(region, "contiguous");
+	name = heap_region_claim_name(region, "contiguous");
 	KUNIT_EXPECT_FALSE(test, IS_ERR(name));
 	if (!IS_ERR(name))
-		heap_name_unclaim(name);
+		heap_region_unclaim_name(name);
 
 	region[longest] = 'n';
-	name = heap_name_claim(region, "contiguous");
+	name = heap_region_claim_name(region, "contiguous");
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -ENAMETOOLONG);
 	if (!IS_ERR(name))
-		heap_name_unclaim(name);
+		heap_region_unclaim_name(name);
 }
 
-/* The area names are what the kernel's own CMA heap is called. */
+/* The kernel's own CMA heap has the names of the areas. */
 static void heap_region_test_name_of_an_area(struct kunit *test)
 {
 	char *region, *dash = NULL;
@@ -92,13 +105,13 @@ static void heap_region_test_name_of_an_area(struct kunit *test)
 	if (!dash)
 		kunit_skip(test, "no area of this board has a dash in its name");
 	*dash = '\0';
-	name = heap_name_claim(region, dash + 1);
+	name = heap_region_claim_name(region, dash + 1);
 	KUNIT_EXPECT_EQ(test, PTR_ERR_OR_ZERO(name), -EEXIST);
 	if (!IS_ERR(name))
-		heap_name_unclaim(name);
+		heap_region_unclaim_name(name);
 }
 
-/* A node with up to three properties, alive as long as the test. */
+/* A node with up to four properties, valid during the test. */
 struct fake_node {
 	struct device_node np;
 	struct property props[4];
@@ -130,18 +143,18 @@ static void heap_region_test_wants(struct kunit *test)
 {
 	struct fake_node *fake = fake_node(test, "shared-dma-pool");
 
-	KUNIT_EXPECT_FALSE(test, heap_region_wants_contig(&fake->np));
+	KUNIT_EXPECT_FALSE(test, cma_region_heap_wants(&fake->np));
 	fake_prop(fake, "reusable", NULL);
-	KUNIT_EXPECT_TRUE(test, heap_region_wants_contig(&fake->np));
+	KUNIT_EXPECT_TRUE(test, cma_region_heap_wants(&fake->np));
 	fake_prop(fake, "status", "disabled");
-	KUNIT_EXPECT_FALSE(test, heap_region_wants_contig(&fake->np));
+	KUNIT_EXPECT_FALSE(test, cma_region_heap_wants(&fake->np));
 
 	fake = fake_node(test, "framebuffer");
 	fake_prop(fake, "reusable", NULL);
-	KUNIT_EXPECT_FALSE(test, heap_region_wants_contig(&fake->np));
+	KUNIT_EXPECT_FALSE(test, cma_region_heap_wants(&fake->np));
 }
 
-/* What the kernel knows of a good region. */
+/* The reservation of a valid region. */
 static struct reserved_mem fake_rmem(struct kunit *test)
 {
 	struct reserved_mem rmem = {
@@ -161,7 +174,7 @@ static void heap_region_test_good(struct kunit *test)
 	struct reserved_mem rmem = fake_rmem(test);
 
 	fake_prop(fake, "reusable", NULL);
-	KUNIT_EXPECT_NULL(test, heap_region_why_not_contig(&fake->np, &rmem));
+	KUNIT_EXPECT_NULL(test, cma_region_heap_why_not(&fake->np, &rmem));
 }
 
 static void heap_region_test_bad(struct kunit *test)
@@ -170,28 +183,29 @@ static void heap_region_test_bad(struct kunit *test)
 	struct reserved_mem rmem = fake_rmem(test);
 
 	fake_prop(fake, "reusable", NULL);
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, NULL),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, NULL),
 			   "the kernel reserved no memory for it");
 	rmem.base += SZ_4K;
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, &rmem),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, &rmem),
 			   "its base or size is not aligned for CMA");
 	rmem.base = SZ_1G;
 	rmem.size -= SZ_64K;
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, &rmem),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, &rmem),
 			   "its base or size is not aligned for CMA");
 	rmem.size = SZ_64M;
 	rmem.priv = NULL;
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, &rmem),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, &rmem),
 			   "the kernel made no CMA area of it");
 	rmem.priv = test;
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, &rmem),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, &rmem),
 			   "the kernel made no CMA area of it");
 	fake_prop(fake, "no-map", NULL);
-	KUNIT_EXPECT_STREQ(test, heap_region_why_not_contig(&fake->np, &rmem),
+	KUNIT_EXPECT_STREQ(test, cma_region_heap_why_not(&fake->np, &rmem),
 			   "it is both no-map and reusable");
 }
 
 static struct kunit_case heap_region_test_cases[] = {
+	KUNIT_CASE(heap_region_test_rule),
 	KUNIT_CASE(heap_region_test_name),
 	KUNIT_CASE(heap_region_test_name_is_used_once),
 	KUNIT_CASE(heap_region_test_name_of_a_heap),
@@ -213,3 +227,4 @@ kunit_test_suite(heap_region_test_suite);
 MODULE_DESCRIPTION("KUnit tests of heap names and regions");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMABUF_HEAPS_CONTIG");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
