@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * DMA_HEAP_IOCTL_ALLOC: which requests are refused and with which errno, that a
- * refusal costs no memory and no line in the kernel's log, and that what is
- * handed out has the length asked for, is one extent and holds only zeroes.
+ * refusal costs no memory and no line in the kernel's log, and that a buffer has
+ * the requested length, is one extent and contains only zeroes.
  */
 #include <sys/resource.h>
 
@@ -16,12 +16,12 @@
 #define MAX_SHOWN	5
 #define PAGES		256
 
-/* What fits into the smallest heap there is. */
+/* Fits into the smallest heap. */
 #define LEN		KIB(16)
 
 static const size_t sizes[] = { KIB(4), MIB(1), MIB(8), MIB(33) };
 
-/* The kernel's log, from here on. */
+/* Opens the kernel's log at its end. */
 static int log_open(struct __test_metadata *_metadata)
 {
 	int log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -32,7 +32,7 @@ static int log_open(struct __test_metadata *_metadata)
 	return log;
 }
 
-/* Lines since then that speak of memory areas or heaps. */
+/* The number of new lines that mention CMA or heaps. */
 static int log_lines(struct __test_metadata *_metadata, int log)
 {
 	char line[1024], *text;
@@ -180,7 +180,7 @@ HEAP_TEST(fd_flags)
 	}
 }
 
-/* Android's, TI's and Rust's clients open the node so. */
+/* Android's, TI's and Rust's clients open the node with O_RDONLY. */
 HEAP_MMAP_TEST(readonly_node)
 {
 	int heap = heap_open(self->heap.name, O_RDONLY);
@@ -196,8 +196,10 @@ HEAP_MMAP_TEST(readonly_node)
 	EXPECT_EQ(-1, pattern_differs(map, LEN, 1));
 }
 
-/* The buffer exists already when its fd number cannot be told. */
-/* The heap core of Linux 6.12 leaves the fd behind then, unheard of: the next one. */
+/*
+ * The buffer already exists when its fd number cannot be written to user space.
+ * The heap core of Linux 6.12 leaks the fd, which is the next free one.
+ */
 HEAP_TEST(unwritable_argument)
 {
 	struct dma_heap_allocation_data *data;
@@ -216,7 +218,7 @@ HEAP_TEST(unwritable_argument)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* The buffer exists already when there is no fd left for it. */
+/* The buffer already exists when there is no fd left for it. */
 HEAP_TEST(no_fd_left)
 {
 	struct rlimit limit, none_left;
@@ -242,7 +244,7 @@ HEAP_TEST(full_region)
 	int log = log_open(_metadata);
 	size_t i, count = 0;
 
-	/* Large pieces first, then the rest in ever smaller ones. */
+	/* Large buffers first, then smaller and smaller ones for the rest. */
 	while (size >= self->heap.page) {
 		int buf = heap_alloc(self->heap.fd, size);
 
@@ -270,7 +272,7 @@ HEAP_TEST(full_region)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* Small memory goes out page by page, to its last one. */
+/* A small region can be allocated page by page, down to the last one. */
 HEAP_TEST(page_by_page)
 {
 	const size_t pages = self->heap.total / self->heap.page;
@@ -287,7 +289,7 @@ HEAP_TEST(page_by_page)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* The allocation bitmap of the area, one bit a page; words read, or -errno. */
+/* Reads the CMA area's allocation bitmap, one bit per page; returns words or -errno. */
 static ssize_t read_bitmap(const struct heap_state *heap, __u32 *words)
 {
 	char path[PATH_MAX];
@@ -317,7 +319,7 @@ HEAP_TEST(buffer_is_one_extent)
 	bool inside = false;
 
 	if (!self->heap.area[0])
-		SKIP(return, "no CMA area, so no bitmap of one");
+		SKIP(return, "not a CMA area, so there is no bitmap");
 	pool_drain(_metadata, &self->heap);
 	count = read_bitmap(&self->heap, before);
 	if (count == -ENOENT)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The fixture of the tests, `heap`, with one variant for each heap of this
- * machine, and calls that must not fail in a test. heap_test.h includes this
- * where kselftest_harness.h was before.
+ * machine, and helpers that fail the test if a call fails. heap_test.h includes
+ * this file if kselftest_harness.h has been included before.
  *
- * The teardown runs in the parent when the test's process is gone: whatever a
- * test did, what is free of the heap must be exactly as before. A program that
- * takes its heap from elsewhere defines HEAP_OWN_FIXTURE before.
+ * The teardown runs in the parent after the test's process has ended: exactly as
+ * much of the heap must be free as before the test, even if the test crashed. A
+ * program that selects its heap in another way defines HEAP_OWN_FIXTURE.
  */
 #ifndef HEAP_FIXTURE_H
 #define HEAP_FIXTURE_H
@@ -18,16 +18,16 @@
 /* The heap under test; fd belongs to the test's process. */
 struct heap_state {
 	char name[NAME_MAX + 1];
-	char area[NAME_MAX + 1];	/* its CMA area, or empty */
-	bool cached;			/* what CPUs see it through */
-	bool is_protected;		/* CPUs see nothing of it */
+	char area[NAME_MAX + 1];	/* name of the CMA area, or empty */
+	bool cached;			/* CPUs access it through their caches */
+	bool is_protected;		/* CPUs cannot access it */
 	__u64 total;			/* bytes */
-	__u64 free;			/* bytes, when the test began */
+	__u64 free;			/* bytes, before the test */
 	size_t page;
 	int fd;
 };
 
-/* DMABUF_HEAPS, a list of names, selects heaps of this machine; without it, all. */
+/* DMABUF_HEAPS is a list of the heaps to test; without it, all heaps are tested. */
 static inline bool heap_selected(const char *name)
 {
 	const char *list = getenv("DMABUF_HEAPS");
@@ -47,8 +47,9 @@ static inline bool heap_selected(const char *name)
 }
 
 /*
- * What is free. What is kept may be on its way back just while it is counted, and
- * is in two places then, until a thread of low priority gets a CPU.
+ * The free bytes, after three equal readings in a row: an extent that is in flight
+ * during a reading can be counted twice, until the worker, which has a low
+ * priority, gets a CPU.
  */
 static inline __u64 heap_free_now(struct __test_metadata *_metadata, const char *name)
 {
@@ -78,31 +79,31 @@ static inline void heap_begin(struct __test_metadata *_metadata, struct heap_sta
 	heap->is_protected = ends_with(name, "-protected");
 	heap->cached = heap->area[0] && ends_with(name, "-contiguous");
 	ASSERT_EQ(0, heap_size(name, &heap->total))
-		TH_LOG("how large %s is: CONFIG_CMA_SYSFS and CONFIG_DEBUG_FS?", name);
+		TH_LOG("no size of %s: are CONFIG_CMA_SYSFS and CONFIG_DEBUG_FS set?", name);
 	heap->free = heap_free_now(_metadata, name);
 }
 
 static inline void heap_end(struct __test_metadata *_metadata, struct heap_state *heap)
 {
 	EXPECT_EQ(heap->free, heap_free_settled(heap->name, heap->free))
-		TH_LOG("what is free of %s is not as before the test", heap->name);
+		TH_LOG("the free memory of %s is not the same as before the test", heap->name);
 }
 
-/* Bytes that are missing, while the test still runs: 0 when all came back. */
+/* The bytes that are not free again, for use during a test: 0 if nothing is lost. */
 static inline __s64 heap_missing(const struct heap_state *heap)
 {
 	return heap->free - heap_free_settled(heap->name, heap->free);
 }
 
-/* Bytes that are taken, now. */
+/* The bytes that have been allocated since the test began. */
 static inline __u64 heap_taken(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
 	return heap->free - heap_free_now(_metadata, heap->name);
 }
 
 /*
- * A length to test with: the one that is wanted, or, where the region is small,
- * less: so that four of them fit, and an eighth of it is whole pages.
+ * The wanted length, or less on a small region: four buffers of this length fit,
+ * and an eighth of it is a multiple of the page size.
  */
 static inline size_t heap_len(const struct heap_state *heap, size_t want)
 {
@@ -111,13 +112,13 @@ static inline size_t heap_len(const struct heap_state *heap, size_t want)
 	return want < most ? want : most;
 }
 
-/* Whether a buffer of this length, alone, is one that the region has room for. */
+/* Whether the region has room for a single buffer of this length. */
 static inline bool heap_has_room(const struct heap_state *heap, size_t len)
 {
 	return len <= heap->total / 8 * 5;
 }
 
-/* A buffer and a view of all of it, from calls that must not fail. */
+/* Allocates a buffer; the test fails if that fails. */
 static inline int heap_take(struct __test_metadata *_metadata, const struct heap_state *heap,
 			    size_t len)
 {
@@ -129,8 +130,8 @@ static inline int heap_take(struct __test_metadata *_metadata, const struct heap
 }
 
 /*
- * Most of a CMA area at once: a page of it that somebody uses at this moment cannot
- * be moved away, and there is no other place. A moment later it can.
+ * Allocates most of the region. A page of a CMA area that is in use at this moment
+ * cannot be migrated, and there is no other place for the buffer, so try again.
  */
 static inline int heap_take_most(struct __test_metadata *_metadata,
 				 const struct heap_state *heap, size_t len)
@@ -148,26 +149,26 @@ static inline int heap_take_most(struct __test_metadata *_metadata,
 
 static inline char *buf_mmap(struct __test_metadata *_metadata, int buf, size_t len)
 {
-	char *view = buf_map(buf, len, 0);
+	char *map = buf_map(buf, len, 0);
 
-	ASSERT_NE(MAP_FAILED, view)
+	ASSERT_NE(MAP_FAILED, map)
 		TH_LOG("mmap of %zu bytes: %s", len, strerror(errno));
-	return view;
+	return map;
 }
 
-/* Takes len bytes, writes 0xff to each of them and gives them back. */
+/* Allocates len bytes, writes 0xff to each of them and frees them. */
 static inline void heap_dirty(struct __test_metadata *_metadata, const struct heap_state *heap,
 			      size_t len)
 {
 	int buf = heap_take(_metadata, heap, len);
-	char *view = buf_mmap(_metadata, buf, len);
+	char *map = buf_mmap(_metadata, buf, len);
 
-	memset(view, 0xff, len);
-	ASSERT_EQ(0, munmap(view, len));
+	memset(map, 0xff, len);
+	ASSERT_EQ(0, munmap(map, len));
 	ASSERT_EQ(0, close(buf));
 }
 
-/* One value into one file of debugfs or tracefs; what was there is gone. */
+/* Writes a value to a file of debugfs or tracefs. O_TRUNC empties the trace buffer. */
 static inline void write_setting(struct __test_metadata *_metadata, const char *path,
 				 const char *value)
 {
@@ -188,7 +189,7 @@ static inline int vgem_open(struct __test_metadata *_metadata)
 	return drm;
 }
 
-/* The wait status of a child that must have ended. */
+/* Waits for a child to end and returns its wait status. */
 static inline int child_status(struct __test_metadata *_metadata, pid_t pid)
 {
 	int status;
@@ -197,7 +198,7 @@ static inline int child_status(struct __test_metadata *_metadata, pid_t pid)
 	return status;
 }
 
-/* SIGKILL, which has to be what the child died of. */
+/* Kills a child, which must not have ended in another way before. */
 static inline void kill_child(struct __test_metadata *_metadata, pid_t pid)
 {
 	int status;
@@ -208,13 +209,13 @@ static inline void kill_child(struct __test_metadata *_metadata, pid_t pid)
 	ASSERT_EQ(SIGKILL, WTERMSIG(status));
 }
 
-/* A child that says when it has come to where it shall be killed. */
+/* A forked child that reports when it is ready to be killed. */
 struct victim {
 	pid_t pid;
 	int ready[2];
 };
 
-/* Whether this is the child. */
+/* Returns true in the child. */
 static inline bool victim_fork(struct __test_metadata *_metadata, struct victim *child)
 {
 	ASSERT_EQ(0, pipe(child->ready));
@@ -228,7 +229,7 @@ static inline void victim_ready(struct __test_metadata *_metadata, const struct 
 	ASSERT_EQ(1, write(child->ready[1], "", 1));
 }
 
-/* It fails, at the end of the pipe, when the child ended before it was ready. */
+/* Fails if the child ended before it was ready: read() returns 0 at the end of the pipe. */
 static inline void victim_wait(struct __test_metadata *_metadata, const struct victim *child)
 {
 	char byte;
@@ -238,7 +239,7 @@ static inline void victim_wait(struct __test_metadata *_metadata, const struct v
 	ASSERT_EQ(0, close(child->ready[0]));
 }
 
-/* The signal that a process gets for touching a byte, or 0. */
+/* The signal that a process gets when it accesses a byte, or 0. */
 static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bool write)
 {
 	pid_t pid = fork();
@@ -256,7 +257,7 @@ static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bo
 	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
-/* Nothing that a CPU does with a protected buffer is possible. */
+/* CPUs can neither map nor synchronize a protected buffer. */
 static inline void check_no_view(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
 	int buf = heap_take(_metadata, heap, heap->page);
@@ -284,7 +285,7 @@ FIXTURE_VARIANT(heap)
 
 FIXTURE_SETUP(heap)
 {
-	/* The harness has no variant to offer when there was no heap. */
+	/* Without heaps there is no variant, and the harness passes NULL. */
 	ASSERT_NE(NULL, variant)
 		TH_LOG("no heap to test in %s: are the modules loaded?", HEAP_DIR);
 	heap_begin(_metadata, &self->heap, variant->name);
@@ -303,8 +304,8 @@ static inline int heap_is_tested(const struct dirent *entry)
 }
 
 /*
- * One variant for each heap, as FIXTURE_VARIANT_ADD() adds one that is known when
- * this is compiled. Names with an underscore in front are the harness's.
+ * FIXTURE_VARIANT_ADD() needs the names at compile time, so register a variant
+ * for each heap by hand. Names with a leading underscore are private to the harness.
  */
 static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(void)
 {
@@ -322,23 +323,23 @@ static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(
 	}
 }
 
-/* A test of every heap. */
+/* A test that runs on every heap. */
 #define HEAP_TEST(test)		TEST_F_TIMEOUT(heap, test, HEAP_TEST_TIMEOUT)
 
-/* A test of every heap whose buffers a CPU may look at. */
+/* A test with CPU mappings. Protected heaps skip it, after a check that they allow none. */
 #define HEAP_MMAP_TEST(test)							\
-	static void test##_with_view(struct __test_metadata *_metadata,		\
-				     struct _test_data_heap *self);			\
+	static void test##_mapped(struct __test_metadata *_metadata,		\
+				  struct _test_data_heap *self);		\
 	HEAP_TEST(test)								\
 	{									\
 		if (self->heap.is_protected) {					\
 			check_no_view(_metadata, &self->heap);			\
-			SKIP(return, "no CPU sees a protected buffer");		\
+			SKIP(return, "CPUs cannot access protected buffers");		\
 		}								\
-		test##_with_view(_metadata, self);				\
+		test##_mapped(_metadata, self);					\
 	}									\
-	static void test##_with_view(struct __test_metadata *_metadata,		\
-				     struct _test_data_heap *self)
+	static void test##_mapped(struct __test_metadata *_metadata,		\
+				  struct _test_data_heap *self)
 
 #endif /* HEAP_OWN_FIXTURE */
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Buffers imported by a DRM device through libdrm: handles, export back, two
- * device files, and who keeps the memory. vgem never maps an imported buffer,
+ * Buffers imported by a DRM device through libdrm: handles, re-export, two device
+ * files, and the lifetime of the memory. vgem never maps an imported buffer,
  * neither for its device (drm_gem_shmem_prime_import_no_map()) nor for user
  * space, so bytes are compared through the dma-buf that it exports again.
  */
@@ -56,30 +56,30 @@ HEAP_TEST(sizes)
 HEAP_MMAP_TEST(export_gives_same_buffer)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
-	char *exported_view;
+	char *exported_map;
 	__u32 handle;
 	int exported;
 
-	pattern_fill(view, LEN, 1);
+	pattern_fill(map, LEN, 1);
 	ASSERT_EQ(0, drm_import(drm, buf, &handle));
 	exported = drm_export(drm, handle);
 	ASSERT_GE(exported, 0);
 	EXPECT_TRUE(same_buffer(buf, exported));
 	EXPECT_EQ(LEN, lseek(exported, 0, SEEK_END));
 
-	exported_view = buf_mmap(_metadata, exported, LEN);
-	EXPECT_EQ(-1, pattern_differs(exported_view, LEN, 1));
-	pattern_fill(exported_view, LEN, 2);
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 2));
+	exported_map = buf_mmap(_metadata, exported, LEN);
+	EXPECT_EQ(-1, pattern_differs(exported_map, LEN, 1));
+	pattern_fill(exported_map, LEN, 2);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 2));
 	EXPECT_EQ(0, buf_sync(exported, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
 	EXPECT_EQ(0, buf_sync(exported, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 2));
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 2));
 }
 
-/* Only the heap maps its memory: GEM gives no offset for an imported buffer. */
-HEAP_TEST(device_has_no_view)
+/* Only the exporter can mmap() a buffer: GEM refuses an offset for an imported one. */
+HEAP_TEST(importer_cannot_mmap)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	int drm = vgem_open(_metadata);
@@ -92,21 +92,21 @@ HEAP_TEST(device_has_no_view)
 HEAP_MMAP_TEST(import_outlives_fd)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int drm = vgem_open(_metadata);
 	__u32 handle;
 
-	pattern_fill(view, LEN, 3);
+	pattern_fill(map, LEN, 3);
 	ASSERT_EQ(0, drm_import(drm, buf, &handle));
-	ASSERT_EQ(0, munmap(view, LEN));
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, close(buf));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 
 	buf = drm_export(drm, handle);
 	ASSERT_GE(buf, 0);
-	view = buf_mmap(_metadata, buf, LEN);
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 3));
-	ASSERT_EQ(0, munmap(view, LEN));
+	map = buf_mmap(_metadata, buf, LEN);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 3));
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, close(buf));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 
@@ -117,7 +117,7 @@ HEAP_MMAP_TEST(import_outlives_fd)
 HEAP_MMAP_TEST(two_device_files)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int drm[2], exported[2];
 	__u32 handle[2];
 	size_t i;
@@ -128,17 +128,17 @@ HEAP_MMAP_TEST(two_device_files)
 		exported[i] = drm_export(drm[i], handle[i]);
 		ASSERT_GE(exported[i], 0);
 		EXPECT_TRUE(same_buffer(buf, exported[i]));
-		pattern_fill(view, LEN, i);
+		pattern_fill(map, LEN, i);
 		EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, exported[i], LEN), LEN, i));
 	}
 	EXPECT_EQ(0, drm_close_handle(drm[0], handle[0]));
 	EXPECT_EQ(-ENOENT, drm_export(drm[0], handle[0]));
-	pattern_fill(view, LEN, 4);
+	pattern_fill(map, LEN, 4);
 	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, exported[1], LEN), LEN, 4));
 	EXPECT_GE(drm_export(drm[1], handle[1]), 0);
 }
 
-/* As when a compositor dies: nobody closes the handle. */
+/* A compositor that dies does not close its handles. */
 HEAP_TEST(device_file_closed)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Who keeps a buffer alive, that its memory comes back when the last of them is
- * gone however it went, and that the next owner never sees the last one's bytes.
+ * The references that keep a buffer alive, that its memory is free again after the
+ * last of them is gone for any reason, and that the next buffer in the same memory
+ * has none of the old bytes.
  */
 #include <sys/socket.h>
 
@@ -14,17 +15,17 @@
 HEAP_MMAP_TEST(dup_keeps_buffer)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int copy = dup(buf);
 
 	ASSERT_GE(copy, 0);
-	pattern_fill(view, LEN, 1);
-	ASSERT_EQ(0, munmap(view, LEN));
+	pattern_fill(map, LEN, 1);
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, close(buf));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
-	view = buf_mmap(_metadata, copy, LEN);
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 1));
-	ASSERT_EQ(0, munmap(view, LEN));
+	map = buf_mmap(_metadata, copy, LEN);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 1));
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, close(copy));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
@@ -32,10 +33,10 @@ HEAP_MMAP_TEST(dup_keeps_buffer)
 HEAP_MMAP_TEST(buffer_outlives_node)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 
 	ASSERT_EQ(0, close(self->heap.fd));
-	pattern_fill(view, LEN, 2);
+	pattern_fill(map, LEN, 2);
 	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW));
 	EXPECT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW));
 	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, buf, LEN), LEN, 2));
@@ -84,7 +85,7 @@ static int receive_fd(struct __test_metadata *_metadata, int sock)
 HEAP_MMAP_TEST(passed_over_socket)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	int sock[2];
 	pid_t pid;
 
@@ -94,25 +95,25 @@ HEAP_MMAP_TEST(passed_over_socket)
 	if (!pid) {
 		int passed;
 
-		/* Only what comes over the socket is used. */
-		ASSERT_EQ(0, munmap(view, LEN));
+		/* Use only the fd from the socket. */
+		ASSERT_EQ(0, munmap(map, LEN));
 		ASSERT_EQ(0, close(buf));
 		passed = receive_fd(_metadata, sock[1]);
-		view = buf_mmap(_metadata, passed, LEN);
-		ASSERT_EQ(-1, pattern_differs(view, LEN, 3));
-		pattern_fill(view, LEN, 4);
+		map = buf_mmap(_metadata, passed, LEN);
+		ASSERT_EQ(-1, pattern_differs(map, LEN, 3));
+		pattern_fill(map, LEN, 4);
 		_exit(0);
 	}
-	pattern_fill(view, LEN, 3);
+	pattern_fill(map, LEN, 3);
 	send_fd(_metadata, sock[0], buf);
 	ASSERT_EQ(0, close(buf));
 	ASSERT_EQ(0, child_status(_metadata, pid));
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 4));
-	ASSERT_EQ(0, munmap(view, LEN));
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 4));
+	ASSERT_EQ(0, munmap(map, LEN));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* A socket that nobody reads holds the buffer, until it is closed. */
+/* An unread message in a socket keeps the buffer alive until the socket is closed. */
 HEAP_TEST(left_in_socket)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -127,7 +128,7 @@ HEAP_TEST(left_in_socket)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* Allocates and frees for ever, once it has told that it is about to begin. */
+/* Reports that it is ready, then allocates and frees until it is killed. */
 static void allocate_until_killed(struct __test_metadata *_metadata,
 				  const struct heap_state *heap, size_t len,
 				  const struct victim *child)
@@ -136,7 +137,7 @@ static void allocate_until_killed(struct __test_metadata *_metadata,
 	for (;;) {
 		int buf = heap_alloc(heap->fd, len);
 
-		/* The area can be short while the last one killed is undone. */
+		/* The memory of the last victim may not be free yet. */
 		if (buf >= 0)
 			close(buf);
 		else if (buf != -ENOMEM)
@@ -153,9 +154,9 @@ static __u64 now_ns(void)
 }
 
 /*
- * SIGKILL in the middle of large allocations, at moments spread over the time
- * that one takes on this machine. The pause only chooses the moment: memory must
- * be back and usable whatever it hits.
+ * SIGKILL during large allocations, at moments that are spread over the duration of
+ * one allocation on this machine. The pause only selects the moment: the memory
+ * must be free and usable again after any of them.
  */
 HEAP_TEST(killed_while_allocating)
 {
@@ -213,7 +214,7 @@ HEAP_MMAP_TEST(killed_with_everything_open)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* A length, or as much less as it takes for so many of them to fit. */
+/* The length, or less, so that count buffers fit. */
 static size_t at_most(const struct heap_state *heap, size_t len, size_t count)
 {
 	const size_t most = heap->free / count / heap->page * heap->page;
@@ -221,19 +222,19 @@ static size_t at_most(const struct heap_state *heap, size_t len, size_t count)
 	return len < most ? len : most;
 }
 
-HEAP_MMAP_TEST(next_owner_sees_zeroes)
+HEAP_MMAP_TEST(next_buffer_is_zeroed)
 {
 	const size_t len = at_most(&self->heap, MIB(1), 32);
 	int bufs[32];
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
-		char *view;
+		char *map;
 
 		bufs[i] = heap_take(_metadata, &self->heap, len);
-		view = buf_mmap(_metadata, bufs[i], len);
-		memset(view, 0xff, len);
-		ASSERT_EQ(0, munmap(view, len));
+		map = buf_mmap(_metadata, bufs[i], len);
+		memset(map, 0xff, len);
+		ASSERT_EQ(0, munmap(map, len));
 	}
 	for (i = 0; i < ARRAY_SIZE(bufs); i++)
 		ASSERT_EQ(0, close(bufs[i]));
@@ -246,7 +247,7 @@ HEAP_MMAP_TEST(next_owner_sees_zeroes)
 	}
 }
 
-/* Mixed sizes, and up to four buffers alive at a time. */
+/* Mixed sizes, with up to four buffers at a time. */
 HEAP_TEST(thousand_cycles)
 {
 	const size_t sizes[] = { 1, KIB(4), KIB(12), KIB(64), KIB(68), KIB(256), MIB(1) };
@@ -266,7 +267,7 @@ HEAP_TEST(thousand_cycles)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* What one process writes is never in the other's buffers. */
+/* The bytes that one process writes are never in the other's buffers. */
 static void allocate_and_mark(struct __test_metadata *_metadata, const struct heap_state *heap,
 			      __u64 seed)
 {
@@ -276,12 +277,12 @@ static void allocate_and_mark(struct __test_metadata *_metadata, const struct he
 	for (round = 0; round < 60; round++) {
 		const size_t len = at_most(heap, sizes[round % ARRAY_SIZE(sizes)], 8);
 		int buf = heap_take(_metadata, heap, len);
-		char *view = buf_mmap(_metadata, buf, len);
+		char *map = buf_mmap(_metadata, buf, len);
 
-		ASSERT_EQ(-1, zero_differs(view, len));
-		pattern_fill(view, len, seed);
-		ASSERT_EQ(-1, pattern_differs(view, len, seed));
-		ASSERT_EQ(0, munmap(view, len));
+		ASSERT_EQ(-1, zero_differs(map, len));
+		pattern_fill(map, len, seed);
+		ASSERT_EQ(-1, pattern_differs(map, len, seed));
+		ASSERT_EQ(0, munmap(map, len));
 		ASSERT_EQ(0, close(buf));
 	}
 }

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * mmap() of a buffer: which mappings are refused and with which errno, that all
- * views show the same bytes wherever they begin, and that a view outlives the
- * fd, a fork, a move and the loss of its neighbours. Physical addresses are not
- * looked at: /proc/self/pagemap walks past VM_PFNMAP mappings.
+ * mappings show the same bytes at any offset, and that a mapping outlives the fd,
+ * a fork, a move and a partial munmap(). Physical addresses are not checked:
+ * /proc/self/pagemap skips VM_PFNMAP mappings.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
 
-/* 8 MiB, or what a small heap can give; EIGHTH is whole pages. */
+/* 8 MiB, or less on a small heap; EIGHTH is a multiple of the page size. */
 #define LEN	heap_len(&self->heap, MIB(8))
 #define EIGHTH	(LEN / 8)
 
@@ -19,7 +19,7 @@ static int map_error(int buf, size_t len, int prot, int flags, off_t offset)
 	return map == MAP_FAILED ? errno : 0;
 }
 
-HEAP_MMAP_TEST(views_share_bytes)
+HEAP_MMAP_TEST(mappings_share_bytes)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *first = buf_mmap(_metadata, buf, LEN);
@@ -77,7 +77,7 @@ HEAP_MMAP_TEST(access_mode_of_fd)
 	EXPECT_EQ(SIGSEGV, touch_signal(_metadata, map, true));
 }
 
-/* Windows of three pages; some cross what could be a 2 MiB entry's border. */
+/* Windows of three pages; some cross a border between two possible 2 MiB entries. */
 HEAP_MMAP_TEST(window_at_offset)
 {
 	const size_t page = self->heap.page;
@@ -116,7 +116,7 @@ HEAP_MMAP_TEST(partial_munmap)
 	EXPECT_EQ(0, touch_signal(_metadata, map + 4 * EIGHTH, true));
 }
 
-/* A buffer cannot grow, nor can a view of a part of it: VM_DONTEXPAND. */
+/* Neither a mapping of a buffer nor of a part of it can grow: VM_DONTEXPAND. */
 HEAP_MMAP_TEST(mremap_cannot_grow)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -132,7 +132,7 @@ HEAP_MMAP_TEST(mremap_cannot_grow)
 	EXPECT_EQ(EFAULT, errno);
 }
 
-/* What was not touched before the move must be found by faults after it. */
+/* Faults after the move must map the pages that were not accessed before it. */
 HEAP_MMAP_TEST(mremap_moves_and_shrinks)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -169,7 +169,7 @@ HEAP_MMAP_TEST(fork_shares_bytes)
 	EXPECT_EQ(-1, pattern_differs(map, LEN, 7));
 }
 
-HEAP_MMAP_TEST(view_outlives_fd)
+HEAP_MMAP_TEST(mapping_outlives_fd)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	char *map = buf_mmap(_metadata, buf, LEN);
@@ -181,7 +181,7 @@ HEAP_MMAP_TEST(view_outlives_fd)
 	EXPECT_EQ(-1, pattern_differs(map, LEN, 9));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 
-	/* One page that is still in view holds all of the buffer. */
+	/* One mapped page keeps the whole buffer alive. */
 	ASSERT_EQ(0, munmap(map, LEN - self->heap.page));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
 	ASSERT_EQ(0, munmap(map + LEN - self->heap.page, self->heap.page));
@@ -205,7 +205,7 @@ HEAP_MMAP_TEST(mprotect_is_obeyed)
 	EXPECT_EQ(0, touch_signal(_metadata, map + EIGHTH, true));
 }
 
-/* Faults taken by the kernel, when it copies from and to a fresh view. */
+/* Faults of the kernel, when it copies from and to a fresh mapping. */
 HEAP_MMAP_TEST(system_calls_copy)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a heap keeps of freed memory, zeroed, for its next buffers: its numbers and
- * its settings.
+ * The pool of a heap: its numbers in debugfs and the parameters of all pools.
  *
- * A program that counts what an allocation costs must not depend on what was freed
- * before: while it runs nothing is kept, unless it defines HEAP_USES_POOL.
+ * A program that counts the cost of an allocation must not depend on memory that
+ * was freed before. Nothing is recycled while a program with this header runs,
+ * unless the program defines HEAP_USES_POOL.
  */
 #ifndef HEAP_POOL_H
 #define HEAP_POOL_H
@@ -32,18 +32,19 @@ static inline void pool_drain(struct __test_metadata *_metadata, const struct he
 	write_setting(_metadata, path, "1");
 }
 
-/* Until all that is kept is zero. A debug kernel's thread takes its time. */
-static inline void pool_wait_zeroed(struct __test_metadata *_metadata, const struct heap_state *heap)
+/* Waits until all recycled memory is zeroed. A debug kernel's worker is slow. */
+static inline void pool_wait_zeroed(struct __test_metadata *_metadata,
+				    const struct heap_state *heap)
 {
 	int i;
 
 	for (i = 0; i < 6000 && pool_number(_metadata, heap, "unzeroed"); i++)
 		usleep(10000);
 	ASSERT_EQ(0, pool_number(_metadata, heap, "unzeroed"))
-		TH_LOG("what %s keeps is not zeroed within a minute", heap->name);
+		TH_LOG("%s still has unzeroed memory after a minute", heap->name);
 }
 
-/* One value into one file; what is not there is left alone. */
+/* Writes a value to a file; a missing file is no error. */
 static inline void pool_set(const char *path, const char *value)
 {
 	FILE *file = fopen(path, "w");

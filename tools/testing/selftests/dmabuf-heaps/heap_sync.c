@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA_BUF_IOCTL_SYNC: every valid request succeeds whatever hangs on the buffer
- * (nothing, views, devices) and in whatever order sessions begin and end, wrong
- * requests get EINVAL, and no byte that user space wrote is lost on the way.
+ * DMA_BUF_IOCTL_SYNC: every valid request succeeds, with or without CPU mappings
+ * and importers, and in any order of begin and end; wrong requests get EINVAL;
+ * and no byte that user space wrote is lost.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -17,8 +17,8 @@ static const __u64 directions[] = {
 	DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE, DMA_BUF_SYNC_RW,
 };
 
-/* A session of each direction; bytes written in it are there after it. */
-static void check_sessions(struct __test_metadata *_metadata, int buf, void *map, size_t len)
+/* A CPU access of each direction; the bytes that it writes are there after its end. */
+static void check_cpu_access(struct __test_metadata *_metadata, int buf, void *map, size_t len)
 {
 	size_t i;
 
@@ -36,8 +36,8 @@ HEAP_MMAP_TEST(without_device)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
-	check_sessions(_metadata, buf, NULL, LEN);
-	check_sessions(_metadata, buf, buf_mmap(_metadata, buf, LEN), LEN);
+	check_cpu_access(_metadata, buf, NULL, LEN);
+	check_cpu_access(_metadata, buf, buf_mmap(_metadata, buf, LEN), LEN);
 }
 
 HEAP_MMAP_TEST(with_devices)
@@ -53,18 +53,18 @@ HEAP_MMAP_TEST(with_devices)
 		pattern_fill(map, LEN, 100 + i);
 		ASSERT_EQ(0, drm_import(drm[i], buf, &handle[i]));
 		EXPECT_EQ(-1, pattern_differs(map, LEN, 100 + i));
-		check_sessions(_metadata, buf, map, LEN);
+		check_cpu_access(_metadata, buf, map, LEN);
 	}
 	for (i = 0; i < ARRAY_SIZE(drm); i++) {
 		pattern_fill(map, LEN, 200 + i);
 		ASSERT_EQ(0, drm_close_handle(drm[i], handle[i]));
 		EXPECT_EQ(-1, pattern_differs(map, LEN, 200 + i));
-		check_sessions(_metadata, buf, map, LEN);
+		check_cpu_access(_metadata, buf, map, LEN);
 	}
 }
 
-/* A device comes and goes in the middle of a session. */
-HEAP_MMAP_TEST(device_within_session)
+/* The device imports the buffer during a CPU access, and drops it during another. */
+HEAP_MMAP_TEST(import_within_cpu_access)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	void *map = buf_mmap(_metadata, buf, LEN);
@@ -99,7 +99,7 @@ HEAP_TEST(wrong_flags)
 	}
 }
 
-/* Programs end what they never began, and begin twice. */
+/* Programs end CPU accesses that they never began, and begin them twice. */
 HEAP_MMAP_TEST(unpaired)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -122,11 +122,11 @@ HEAP_MMAP_TEST(unpaired)
 		if (!round)
 			ASSERT_EQ(0, drm_import(drm, buf, &handle));
 	}
-	/* A session that is still open does not hold the buffer. */
+	/* An open CPU access does not keep the buffer alive. */
 	EXPECT_EQ(0, buf_sync(buf, START_RW));
 }
 
-/* Each process has sessions of its own and writes a half of its own. */
+/* Each process has its own CPU accesses and writes its own half of the buffer. */
 static void work_on_half(struct __test_metadata *_metadata, int buf, char *half, size_t len,
 			 __u64 seed)
 {
@@ -161,24 +161,24 @@ HEAP_MMAP_TEST(two_processes)
 	EXPECT_EQ(0, child_status(_metadata, pid));
 }
 
-/* Zeroes of a twin are written out once, before it is handed over, and then never. */
-HEAP_MMAP_TEST(uncached_needs_no_pass)
+/* The zeroes of an uncached buffer are written back once, before user space gets it. */
+HEAP_MMAP_TEST(uncached_needs_no_maintenance)
 {
 	struct heap_state *heap = &self->heap;
 	int buf;
 
 	if (heap->cached)
-		SKIP(return, "CPU views are cached");
+		SKIP(return, "CPU mappings are cached");
 	trace_maintenance(_metadata, "1");
 	count_maintenance(_metadata, heap);
 	buf = heap_take(_metadata, heap, LEN);
-	/* What is not in the linear map was never in a cache. */
+	/* Memory outside the linear map is never in a cache. */
 	expect_passes(_metadata, heap, "a new buffer", LEN, heap->area[0] ? 1 : 0, 0);
 
 	memset(buf_mmap(_metadata, buf, LEN), 0xff, LEN);
 	ASSERT_EQ(0, buf_sync(buf, START_RW));
 	ASSERT_EQ(0, buf_sync(buf, END_RW));
-	expect_passes(_metadata, heap, "a session", LEN, 0, 0);
+	expect_passes(_metadata, heap, "a CPU access", LEN, 0, 0);
 	trace_maintenance(_metadata, "0");
 }
 

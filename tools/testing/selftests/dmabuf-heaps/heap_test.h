@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests and the demo of the DMA-BUF heaps share: opening a heap, its
- * ioctls, the region behind it and how much of that is free, byte patterns, and
- * DRM devices. Calls that can fail return -errno.
+ * Shared by the tests and the demo of the DMA-BUF heaps: opening a heap, its
+ * ioctls, the size and the free memory of its region, byte patterns, and DRM
+ * devices. Functions that can fail return -errno.
  *
- * A test includes kselftest_harness.h first and then also gets heap_fixture.h.
+ * Tests include kselftest_harness.h first and then also get heap_fixture.h.
  */
 #ifndef HEAP_TEST_H
 #define HEAP_TEST_H
@@ -48,7 +48,7 @@ static inline size_t page_size(void)
 	return sysconf(_SC_PAGESIZE);
 }
 
-/* The heap's device node; access is O_RDWR or O_RDONLY. */
+/* Opens the heap's device node; access is O_RDWR or O_RDONLY. */
 static inline int heap_open(const char *heap, int access)
 {
 	char path[PATH_MAX];
@@ -114,7 +114,7 @@ static inline int read_number(__u64 *value, const char *fmt, ...)
 	return 0;
 }
 
-/* The node that the device tree marks linux,cma-default. */
+/* Finds the name of the device tree node that is marked linux,cma-default. */
 static inline int dt_default_area(char *area, size_t size)
 {
 	glob_t found;
@@ -137,7 +137,7 @@ static inline bool ends_with(const char *text, const char *end)
 }
 
 /*
- * Whether the name is one that our heaps have, and how long its region is:
+ * The length of the region's name in the name of one of our heaps, 0 for other heaps:
  * <region>-contiguous, <region>-contiguous-uncached, <region>-protected.
  */
 static inline size_t heap_region_len(const char *heap)
@@ -154,9 +154,9 @@ static inline size_t heap_region_len(const char *heap)
 }
 
 /*
- * The CMA area of a heap has the region's name. The default area carries a name
- * of its own: "reserved" when it came from the kernel command line or
- * configuration, else that of its device tree node. -ENOENT: no CMA area.
+ * Finds the name of the heap's CMA area, which is the name of the region. The
+ * default area has another name: "reserved" if it is from the kernel command line
+ * or configuration, else the name of its device tree node. -ENOENT: no CMA area.
  */
 static inline int heap_area(const char *heap, char *area, size_t size)
 {
@@ -172,7 +172,7 @@ static inline int heap_area(const char *heap, char *area, size_t size)
 	return access(path, F_OK) ? -ENOENT : 0;
 }
 
-/* Linux 6.12 has an area's numbers in debugfs only, and what is used for what is free. */
+/* Linux 6.12 has these counts in debugfs only, and the used pages instead of the free ones. */
 static inline int cma_number(const char *area, const char *path, __u64 *pages)
 {
 	int ret = read_number(pages, path, area);
@@ -188,7 +188,7 @@ static inline int cma_number(const char *area, const char *path, __u64 *pages)
 	return ret;
 }
 
-/* A number of the heap's region, in bytes: the CMA area's, in pages, or debugfs's. */
+/* A number of the heap's region in bytes: from the CMA area, in pages, or from our debugfs. */
 static inline int heap_number(const char *heap, const char *cma_path, const char *name,
 			      __u64 *bytes)
 {
@@ -202,25 +202,25 @@ static inline int heap_number(const char *heap, const char *cma_path, const char
 	return ret;
 }
 
-/* What a heap keeps of freed memory for its next buffers. */
-static inline __u64 heap_kept(const char *heap)
+/* The bytes of freed memory that the heap's pool holds for the next buffers. */
+static inline __u64 heap_recycled(const char *heap)
 {
-	__u64 kept = 0;
+	__u64 recycled = 0;
 
-	read_number(&kept, HEAP_DEBUGFS "/%s/pool/recycled", heap);
-	return kept;
+	read_number(&recycled, HEAP_DEBUGFS "/%s/pool/recycled", heap);
+	return recycled;
 }
 
-/* What a buffer could be of, also where a heap keeps it. */
+/* The bytes that new buffers can get, recycled memory included. */
 static inline int heap_free(const char *heap, __u64 *bytes)
 {
 	char area[NAME_MAX + 1];
 	int ret;
 
 	ret = heap_number(heap, CMA_SYSFS "/%s/available_pages", "free", bytes);
-	/* Of a pool, it says so itself. */
+	/* Without a CMA area, "free" already includes recycled memory. */
 	if (!ret && !heap_area(heap, area, sizeof(area)))
-		*bytes += heap_kept(heap);
+		*bytes += heap_recycled(heap);
 	return ret;
 }
 
@@ -235,8 +235,8 @@ static inline int heap_base(const char *heap, __u64 *base)
 }
 
 /*
- * What is free once that is as expected, or after half a minute: the last
- * reference to a buffer can be dropped by a kernel thread, which may have no CPU.
+ * Waits up to half a minute until the expected number of bytes is free: a kernel
+ * thread, which may have to wait for a CPU, can drop the last reference to a buffer.
  */
 static inline __u64 heap_free_settled(const char *heap, __u64 expected)
 {
@@ -257,7 +257,7 @@ static inline __u64 pattern_word(size_t index, __u64 seed)
 	return (index + 1) * 0x9e3779b97f4a7c15ULL ^ seed;
 }
 
-/* Lengths are multiples of eight; each seed gives other bytes. */
+/* Lengths are multiples of eight. Different seeds give different bytes. */
 static inline void pattern_fill(void *mem, size_t len, __u64 seed)
 {
 	__u64 *word = mem;
@@ -327,7 +327,7 @@ static inline int drm_open(const char *driver)
 	return fd;
 }
 
-/* libdrm returns -1 or -errno, depending on the call; errno is right in both. */
+/* libdrm returns -1 or -errno, depending on the call; errno is right in both cases. */
 static inline int drm_import(int drm, int buf, __u32 *handle)
 {
 	return drmPrimeFDToHandle(drm, buf, handle) ? -errno : 0;
@@ -345,7 +345,7 @@ static inline int drm_close_handle(int drm, __u32 handle)
 	return drmCloseBufferHandle(drm, handle) ? -errno : 0;
 }
 
-/* Asks for the offset at which the device's own view of a buffer is mapped. */
+/* Requests the offset for an mmap() of the buffer through the DRM device. */
 static inline int drm_map_offset(int drm, __u32 handle)
 {
 	struct drm_mode_map_dumb map = { .handle = handle };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cache maintenance as the trace events of the DMA API show it: QEMU has no
- * caches, so a pass that was forgotten shows in no byte. Every pass over a
- * heap's buffers goes through the heap's own device, which has its name.
+ * Cache maintenance, counted from the trace events of the DMA API: QEMU has no
+ * caches, so the bytes are right even if an operation is missing. All operations
+ * on a heap's buffers go through the heap's own device, which has its name.
  */
 #ifndef HEAP_TRACE_H
 #define HEAP_TRACE_H
@@ -15,17 +15,17 @@
 #define TO_DEVICE	"dma_sync_single_for_device"
 #define TO_CPU		"dma_sync_single_for_cpu"
 
-/* Passes over buffers of one heap: how many, over how many bytes in all, and the last. */
+/* Maintenance operations on the buffers of one heap. */
 struct heap_maintenance {
 	int clean;
 	int invalidate;
-	__u64 bytes;
-	int copies;	/* filled for devices: cleaning on any other device */
-	__u64 addr;	/* of the last, as the heap's device has it: the physical one */
-	__u64 size;	/* of the last */
+	__u64 bytes;	/* sum of all operations */
+	int copies;	/* filled bounce copies: clean operations on other devices */
+	__u64 addr;	/* DMA address of the last operation, here the physical one */
+	__u64 size;	/* of the last operation */
 };
 
-/* Linux 6.12 calls it by the page. */
+/* The event's name is dma_map_page in Linux 6.12. */
 static inline bool maps_by_page(void)
 {
 	return access(TRACEFS "events/dma/dma_map_phys", F_OK);
@@ -43,7 +43,7 @@ static inline void trace_maintenance(struct __test_metadata *_metadata, const ch
 	write_setting(_metadata, enable, on);
 }
 
-/* Whether a line is of this event, on the device of this heap: twins have one, the cached. */
+/* Whether a line is this event on the heap's device. Twins share the cached heap's device. */
 static inline bool is_event(const char *line, const char *event, const char *heap)
 {
 	const int len = strlen(heap) - (ends_with(heap, "-uncached") ? strlen("-uncached") : 0);
@@ -53,58 +53,58 @@ static inline bool is_event(const char *line, const char *event, const char *hea
 	return strstr(line, text);
 }
 
-static inline void count_line(struct heap_maintenance *passes, const char *heap, const char *line)
+static inline void count_line(struct heap_maintenance *ops, const char *heap, const char *line)
 {
 	const char *addr = strstr(line, " dma_addr="), *size = strstr(line, " size=");
 	bool maps = is_event(line, MAP, heap) && !strstr(line, "SKIP_CPU_SYNC");
 
 	if (is_event(line, TO_DEVICE, heap) || maps) {
-		passes->clean++;
+		ops->clean++;
 	} else if (is_event(line, TO_CPU, heap)) {
-		passes->invalidate++;
+		ops->invalidate++;
 	} else {
-		passes->copies += !!strstr(line, " " TO_DEVICE ": ");
+		ops->copies += !!strstr(line, " " TO_DEVICE ": ");
 		return;
 	}
-	passes->addr = addr ? strtoull(addr + strlen(" dma_addr="), NULL, 16) : 0;
-	passes->size = size ? strtoull(size + strlen(" size="), NULL, 10) : 0;
-	passes->bytes += passes->size;
+	ops->addr = addr ? strtoull(addr + strlen(" dma_addr="), NULL, 16) : 0;
+	ops->size = size ? strtoull(size + strlen(" size="), NULL, 10) : 0;
+	ops->bytes += ops->size;
 }
 
-/* What was done since the last call. */
+/* The operations since the last call. */
 static inline struct heap_maintenance count_maintenance(struct __test_metadata *_metadata,
-					      const struct heap_state *heap)
+							const struct heap_state *heap)
 {
 	FILE *trace = fopen(TRACEFS "trace", "r");
-	struct heap_maintenance passes = {};
+	struct heap_maintenance ops = {};
 	char line[1024];
 
 	ASSERT_NE(NULL, trace)
 		TH_LOG("no %strace: is tracefs mounted?", TRACEFS);
 	while (fgets(line, sizeof(line), trace))
-		count_line(&passes, heap->name, line);
+		count_line(&ops, heap->name, line);
 	fclose(trace);
 	write_setting(_metadata, TRACEFS "trace", "\n");
-	return passes;
+	return ops;
 }
 
-/* That just this was done since the last call, each time to all of a buffer. */
+/* Expects exactly these operations since the last call, each on a whole buffer. */
 static inline void expect_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
 				 const char *what, size_t len, int clean, int invalidate)
 {
-	struct heap_maintenance passes = count_maintenance(_metadata, heap);
+	struct heap_maintenance ops = count_maintenance(_metadata, heap);
 
-	EXPECT_EQ(clean, passes.clean)
-		TH_LOG("cleaning: %s", what);
-	EXPECT_EQ(invalidate, passes.invalidate)
-		TH_LOG("invalidation: %s", what);
-	EXPECT_EQ((passes.clean + passes.invalidate) * len, passes.bytes)
-		TH_LOG("of %zu bytes: %s", len, what);
+	EXPECT_EQ(clean, ops.clean)
+		TH_LOG("clean operations: %s", what);
+	EXPECT_EQ(invalidate, ops.invalidate)
+		TH_LOG("invalidate operations: %s", what);
+	EXPECT_EQ((ops.clean + ops.invalidate) * len, ops.bytes)
+		TH_LOG("bytes of operations on buffers of %zu bytes: %s", len, what);
 }
 
 /*
- * Instructions, where guest time counts them: `vm --icount` says so by
- * HEAP_ICOUNT in the environment. Nothing that is timed is compared.
+ * `vm --icount` sets HEAP_ICOUNT in the environment: guest time is a count of
+ * instructions then. Tests do not compare times that are measured otherwise.
  */
 static inline bool time_is_instructions(void)
 {
