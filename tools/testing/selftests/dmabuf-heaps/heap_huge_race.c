@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Threads that fall upon the same 2 MiB of a view: what they write is there, and
- * the kernel finds no fault with its page tables (whoever boots this looks at the
- * log). Rounds are counted, nothing is timed.
+ * Threads that fault in the same 2 MiB of a mapping: none of their writes is lost,
+ * and the kernel reports no error in its page tables (the caller checks the log).
+ * The number of rounds is fixed, nothing depends on time.
  */
 #include <pthread.h>
 #include <sys/prctl.h>
 
 #include "heap_huge.h"
 
-/* What a round of threads writes to: a word of its own for each thread in some pages. */
+/* In each round, each thread writes to its own word in each of some pages. */
 struct race {
 	pthread_barrier_t start, done;
-	char *view;	/* NULL: there are no more rounds */
+	char *map;	/* NULL: no more rounds */
 	size_t len;
 	size_t step;	/* from page to page */
 	__u64 round;
@@ -24,7 +24,7 @@ struct runner {
 	int nr;
 };
 
-/* In every other round one goes up and the other down. */
+/* In odd rounds, the threads go in opposite directions. */
 static void *run(void *arg)
 {
 	const struct runner *runner = arg;
@@ -34,11 +34,11 @@ static void *run(void *arg)
 
 	for (;;) {
 		pthread_barrier_wait(&race->start);
-		if (!race->view)
+		if (!race->map)
 			return NULL;
 		for (i = 0; i < steps; i++) {
 			size_t at = runner->nr && race->round % 2 ? steps - 1 - i : i;
-			char *page = race->view + at * race->step;
+			char *page = race->map + at * race->step;
 
 			number_page(page + runner->nr * sizeof(__u64), race->round + at);
 		}
@@ -51,7 +51,7 @@ static ssize_t words_differ(const struct race *race)
 	size_t i;
 
 	for (i = 0; i < race->len / race->step; i++) {
-		const char *page = race->view + i * race->step;
+		const char *page = race->map + i * race->step;
 
 		if (number_of(page) != race->round + i ||
 		    number_of(page + sizeof(__u64)) != race->round + i)
@@ -60,7 +60,7 @@ static ssize_t words_differ(const struct race *race)
 	return -1;
 }
 
-static void *turn_huge_pages(void *stop)
+static void *toggle_huge_pages(void *stop)
 {
 	int off = 0;
 
@@ -69,8 +69,8 @@ static void *turn_huge_pages(void *stop)
 	return NULL;
 }
 
-static void race_in_view(struct __test_metadata *_metadata, const struct heap_state *heap,
-			 struct race race, size_t above, int rounds)
+static void race_in_mapping(struct __test_metadata *_metadata, const struct heap_state *heap,
+			    struct race race, size_t above, int rounds)
 {
 	struct runner runners[] = { { &race, .nr = 0 }, { &race, .nr = 1 } };
 	int i, buf = heap_take(_metadata, heap, race.len);
@@ -80,15 +80,15 @@ static void race_in_view(struct __test_metadata *_metadata, const struct heap_st
 	ASSERT_EQ(0, pthread_barrier_init(&race.done, NULL, 3));
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pthread_create(&runners[i].thread, NULL, run, &runners[i]));
-	/* Each view takes the place of the last one. */
+	/* Each mapping replaces the last one. */
 	for (race.round = 1; race.round <= rounds; race.round++) {
-		race.view = mmap(room, race.len, RW, MAP_SHARED | MAP_FIXED, buf, 0);
-		ASSERT_EQ(room, race.view);
+		race.map = mmap(room, race.len, RW, MAP_SHARED | MAP_FIXED, buf, 0);
+		ASSERT_EQ(room, race.map);
 		pthread_barrier_wait(&race.start);
 		pthread_barrier_wait(&race.done);
 		ASSERT_EQ(-1, words_differ(&race));
 	}
-	race.view = NULL;
+	race.map = NULL;
 	pthread_barrier_wait(&race.start);
 	for (i = 0; i < 2; i++)
 		ASSERT_EQ(0, pthread_join(runners[i].thread, NULL));
@@ -100,11 +100,11 @@ HEAP_MMAP_TEST(two_threads)
 		.len = huge_len(&self->heap, HUGE), .step = self->heap.page,
 	};
 
-	race_in_view(_metadata, &self->heap, race, 0, 100);
-	race_in_view(_metadata, &self->heap, race, self->heap.page, 100);
+	race_in_mapping(_metadata, &self->heap, race, 0, 100);
+	race_in_mapping(_metadata, &self->heap, race, self->heap.page, 100);
 }
 
-/* Huge pages come and go meanwhile: one thread may want an entry, the other a table. */
+/* Huge pages are toggled meanwhile: one thread may map a huge entry, the other a table. */
 HEAP_MMAP_TEST(two_threads_and_huge_pages)
 {
 	const size_t len = huge_len(&self->heap, MIB(16));
@@ -112,8 +112,8 @@ HEAP_MMAP_TEST(two_threads_and_huge_pages)
 	bool stop = false;
 	pthread_t thread;
 
-	ASSERT_EQ(0, pthread_create(&thread, NULL, turn_huge_pages, &stop));
-	race_in_view(_metadata, &self->heap, race, 0, 500);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, toggle_huge_pages, &stop));
+	race_in_mapping(_metadata, &self->heap, race, 0, 500);
 	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
 	ASSERT_EQ(0, pthread_join(thread, NULL));
 }
