@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A real device for the tests: QEMU's edu card, by its own DMA engine, through
+ * A real device for the tests: the DMA engine of QEMU's edu card, through
  * /dev/edu-dma (modules/edu_dma.c).
  *
  * The card takes 200 ms for 4 KiB, so lengths are small; `vm --icount` skips
- * the waiting. EDU_FLAGS in the environment says what flags of edu_dma.h the
- * card must have, so that no run is of another machine than was meant.
+ * the waiting time. EDU_FLAGS in the environment is the set of edu_dma.h's flags
+ * that the card must have, to detect a run on the wrong machine.
  */
 #ifndef HEAP_DEVICE_H
 #define HEAP_DEVICE_H
@@ -49,14 +49,14 @@ static inline int device_release(int dev)
 	return ioctl(dev, EDU_DMA_IOC_RELEASE) ? -errno : 0;
 }
 
-static inline int device_transfer(int dev, unsigned long what, size_t offset, const void *mem,
+static inline int device_transfer(int dev, unsigned long request, size_t offset, const void *mem,
 				  size_t len)
 {
 	struct edu_dma_transfer transfer = {
 		.offset = offset, .len = len, .user = (uintptr_t)mem,
 	};
 
-	return ioctl(dev, what, &transfer) ? -errno : 0;
+	return ioctl(dev, request, &transfer) ? -errno : 0;
 }
 
 static inline int device_reads(int dev, size_t offset, void *seen, size_t len)
@@ -69,20 +69,20 @@ static inline int device_writes(int dev, size_t offset, const void *bytes, size_
 	return device_transfer(dev, EDU_DMA_IOC_WRITE, offset, bytes, len);
 }
 
-/* Why a heap takes no such device, as an errno of the import, or 0. */
+/* The errno with which the heap refuses imports by such a device, or 0. */
 static inline int device_is_refused(const struct heap_state *heap, __u32 flags)
 {
 	if (heap->cached)
 		return 0;
-	/* An uncached twin's memory is in the linear map, and so in caches. */
+	/* The linear map, which is cached, covers the memory of an uncached twin. */
 	if (heap->area[0] && flags & EDU_DMA_COHERENT)
 		return -EOPNOTSUPP;
 	return flags & EDU_DMA_BOUNCES ? -EIO : 0;
 }
 
 /*
- * Without the card a test is skipped, and on a heap that refuses it too, when it
- * was seen to do so.
+ * Opens the card. Skips the test if there is none, or if the heap refuses the
+ * card, after an import that must fail.
  */
 static inline int device_open(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
@@ -90,7 +90,7 @@ static inline int device_open(struct __test_metadata *_metadata, const struct he
 	int dev = open(EDU, O_RDWR | O_CLOEXEC), refused, buf;
 
 	if (dev < 0 && errno == ENOENT)
-		SKIP(_exit(KSFT_SKIP), "no %s: modprobe edu_dma, QEMU with -device edu", EDU);
+		SKIP(_exit(KSFT_SKIP), "no %s: run QEMU with -device edu, and load edu_dma", EDU);
 	ASSERT_GE(dev, 0)
 		TH_LOG("%s: %s", EDU, strerror(errno));
 	if (flags)
@@ -103,11 +103,11 @@ static inline int device_open(struct __test_metadata *_metadata, const struct he
 	ASSERT_EQ(refused, device_import(dev, buf, EDU_RW));
 	ASSERT_EQ(0, close(buf));
 	ASSERT_EQ(0, close(dev));
-	SKIP(_exit(KSFT_SKIP), "this heap refuses such a device: %s", strerror(-refused));
+	SKIP(_exit(KSFT_SKIP), "the heap refuses this device: %s", strerror(-refused));
 	return -1;
 }
 
-/* The length of each of count buffers, at most `most`, that the heap can hold. */
+/* The length, at most `most`, of buffers of which count fit into the heap. */
 static inline size_t buffer_len(const struct heap_state *heap, size_t count, size_t most)
 {
 	const __u64 pages = heap->free / heap->page / count;
@@ -115,7 +115,7 @@ static inline size_t buffer_len(const struct heap_state *heap, size_t count, siz
 	return pages < most / heap->page ? pages * heap->page : most;
 }
 
-/* What the device sees now in a buffer that it has imported. */
+/* Expects a pattern when the device reads the buffer that it has imported. */
 static inline void expect_device_sees(struct __test_metadata *_metadata, int dev, size_t len,
 				      __u64 seed)
 {
@@ -125,7 +125,7 @@ static inline void expect_device_sees(struct __test_metadata *_metadata, int dev
 	ASSERT_LE(len, sizeof(seen));
 	ASSERT_EQ(0, device_reads(dev, 0, seen, len));
 	EXPECT_EQ(-1, pattern_differs(seen, len, seed))
-		TH_LOG("the device sees other bytes than pattern %llu",
+		TH_LOG("the device reads other bytes than pattern %llu",
 		       (unsigned long long)seed);
 }
 
@@ -139,14 +139,14 @@ static inline void device_writes_pattern(struct __test_metadata *_metadata, int 
 	ASSERT_EQ(0, device_writes(dev, 0, bytes, len));
 }
 
-/* A session in which the CPU finds one pattern and leaves another. */
-static inline void cpu_session(struct __test_metadata *_metadata, int buf, void *view, size_t len,
-			       __u64 finds, __u64 leaves)
+/* A CPU access that finds one pattern and leaves another. */
+static inline void cpu_access(struct __test_metadata *_metadata, int buf, void *map, size_t len,
+			      __u64 finds, __u64 leaves)
 {
 	ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_START | SYNC_RW));
-	EXPECT_EQ(-1, pattern_differs(view, len, finds))
-		TH_LOG("the CPU sees other bytes than pattern %llu", (unsigned long long)finds);
-	pattern_fill(view, len, leaves);
+	EXPECT_EQ(-1, pattern_differs(map, len, finds))
+		TH_LOG("the CPU reads other bytes than pattern %llu", (unsigned long long)finds);
+	pattern_fill(map, len, leaves);
 	ASSERT_EQ(0, buf_sync(buf, DMA_BUF_SYNC_END | SYNC_RW));
 }
 

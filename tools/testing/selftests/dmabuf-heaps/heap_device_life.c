@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A real device comes and goes: two of them at once, one that outlives the fd,
- * the process or the wait for it, and one that is pulled out.
+ * Imports by a real device: two at the same time, imports that outlive the fd, the
+ * process or the timeout of a transfer, and removal of the device.
  */
 #include "heap_device.h"
 
 #define EDU_TIMEOUT	"/sys/module/edu_dma/parameters/timeout_ms"
 #define EDU_SYSFS	"/sys/bus/pci/drivers/edu_dma/0000:*/"
 
-/* Two writers work on one memory; of two copies one is refused. */
+/* Two devices may write to the same memory, but not to two bounce copies of it. */
 HEAP_TEST(two_writers)
 {
 	int first = device_open(_metadata, &self->heap);
@@ -31,52 +31,52 @@ HEAP_TEST(two_writers)
 	expect_device_sees(_metadata, first, len, 10);
 }
 
-/* More than these cannot be copied at once, wherever the copies are. */
+/* The largest bounce copy, and more copies than any bounce pool has room for. */
 #define BOUNCE_MAX	KIB(256)
 #define BOUNCE_FILES	512
 
-/* A device that works on copies: skips where this one does not, or is refused. */
-static int bouncing_device_open(struct __test_metadata *_metadata, const struct heap_state *heap)
+/* Opens the card; the test is skipped if the card is not bounced, or if the heap refuses it. */
+static int bounced_device_open(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
 	int dev = device_open(_metadata, heap);
 
 	if (!(device_flags(_metadata, dev) & EDU_DMA_BOUNCES))
-		SKIP(_exit(KSFT_SKIP), "the device works on the memory itself");
+		SKIP(_exit(KSFT_SKIP), "the device is not bounced");
 	return dev;
 }
 
-/* A copy would be too large: an errno, and the device takes the next buffer. */
+/* The bounce copy would be too large: the import fails, and the next one works. */
 HEAP_MMAP_TEST(too_large_for_a_copy)
 {
-	int dev = bouncing_device_open(_metadata, &self->heap);
+	int dev = bounced_device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int large = heap_take(_metadata, &self->heap, BOUNCE_MAX + self->heap.page);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_mmap(_metadata, large, len);
+	char *map = buf_mmap(_metadata, large, len);
 
-	pattern_fill(view, len, 15);
+	pattern_fill(map, len, 15);
 	EXPECT_EQ(-EIO, device_import(dev, large, EDU_RW));
 	EXPECT_EQ(-EIO, device_import(dev, large, EDU_DMA_WRITES));
 	EXPECT_EQ(-ENXIO, device_release(dev));
-	EXPECT_EQ(-1, pattern_differs(view, len, 15));
+	EXPECT_EQ(-1, pattern_differs(map, len, 15));
 	EXPECT_EQ(0, buf_sync(large, DMA_BUF_SYNC_START | SYNC_RW));
 	EXPECT_EQ(0, buf_sync(large, DMA_BUF_SYNC_END | SYNC_RW));
-	EXPECT_EQ(-1, pattern_differs(view, len, 15));
+	EXPECT_EQ(-1, pattern_differs(map, len, 15));
 
 	pattern_fill(buf_mmap(_metadata, buf, len), len, 16);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	expect_device_sees(_metadata, dev, len, 16);
 }
 
-/* No room for one copy more, until one of them goes. */
+/* No room for one more bounce copy, until another one is gone. */
 HEAP_MMAP_TEST(room_for_copies_runs_out)
 {
-	int dev = bouncing_device_open(_metadata, &self->heap), devs[BOUNCE_FILES], count, ret = 0;
+	int dev = bounced_device_open(_metadata, &self->heap), devs[BOUNCE_FILES], count, ret = 0;
 	const size_t len = heap_len(&self->heap, BOUNCE_MAX);
 	int buf = heap_take(_metadata, &self->heap, len);
-	void *view = buf_mmap(_metadata, buf, len);
+	void *map = buf_mmap(_metadata, buf, len);
 
-	pattern_fill(view, len, 17);
+	pattern_fill(map, len, 17);
 	for (count = 0; count < BOUNCE_FILES; count++) {
 		devs[count] = count ? open(EDU, O_RDWR | O_CLOEXEC) : dev;
 		ASSERT_GE(devs[count], 0);
@@ -87,25 +87,25 @@ HEAP_MMAP_TEST(room_for_copies_runs_out)
 	ASSERT_EQ(-EIO, ret);
 	ASSERT_LT(0, count);
 
-	/* Those that have a copy keep it, and sessions reach it. */
-	cpu_session(_metadata, buf, view, LEN, 17, 18);
+	/* The existing copies stay, and CPU accesses update them. */
+	cpu_access(_metadata, buf, map, LEN, 17, 18);
 	expect_device_sees(_metadata, devs[count - 1], KIB(4), 18);
 	ASSERT_EQ(0, device_release(devs[count - 1]));
 	ASSERT_EQ(0, device_import(devs[count], buf, EDU_DMA_READS));
 	expect_device_sees(_metadata, devs[count], KIB(4), 18);
 }
 
-/* The device has the memory after the last fd is closed, and then gives it up. */
+/* The import keeps the buffer alive after the last fd is closed. */
 HEAP_MMAP_TEST(import_outlives_fd)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_mmap(_metadata, buf, len);
+	char *map = buf_mmap(_metadata, buf, len);
 
-	pattern_fill(view, len, 11);
+	pattern_fill(map, len, 11);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, munmap(map, len));
 	ASSERT_EQ(0, close(buf));
 	expect_device_sees(_metadata, dev, len, 11);
 	ASSERT_NE(0, heap_taken(_metadata, &self->heap));
@@ -113,8 +113,8 @@ HEAP_MMAP_TEST(import_outlives_fd)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-static void transfer_for_ever(struct __test_metadata *_metadata, int dev, int buf, size_t len,
-			      const struct victim *child)
+static void write_until_killed(struct __test_metadata *_metadata, int dev, int buf, size_t len,
+			       const struct victim *child)
 {
 	char bytes[LEN] = {};
 
@@ -125,7 +125,7 @@ static void transfer_for_ever(struct __test_metadata *_metadata, int dev, int bu
 		ASSERT_EQ(0, device_writes(dev, 0, bytes, len));
 }
 
-/* SIGKILL while the device works on the buffer. */
+/* SIGKILL while the device writes to the buffer. */
 HEAP_TEST(killed_while_device_writes)
 {
 	const size_t len = buffer_len(&self->heap, 1, LEN);
@@ -133,8 +133,8 @@ HEAP_TEST(killed_while_device_writes)
 	struct victim child;
 
 	if (victim_fork(_metadata, &child))
-		transfer_for_ever(_metadata, dev, heap_take(_metadata, &self->heap, len), len,
-				  &child);
+		write_until_killed(_metadata, dev, heap_take(_metadata, &self->heap, len), len,
+				   &child);
 	ASSERT_EQ(0, close(dev));
 	victim_wait(_metadata, &child);
 	usleep(150 * 1000);
@@ -142,7 +142,7 @@ HEAP_TEST(killed_while_device_writes)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* A file of the card in sysfs. */
+/* Opens a file of the card in sysfs. */
 static int device_file(struct __test_metadata *_metadata, const char *pattern, int access)
 {
 	glob_t found;
@@ -156,7 +156,7 @@ static int device_file(struct __test_metadata *_metadata, const char *pattern, i
 	return fd;
 }
 
-/* Whether the card may use the bus, as its PCI command register says. */
+/* Whether bus mastering is enabled in the card's PCI command register. */
 static bool device_is_bus_master(struct __test_metadata *_metadata)
 {
 	int fd = device_file(_metadata, EDU_SYSFS "config", O_RDONLY);
@@ -167,7 +167,7 @@ static bool device_is_bus_master(struct __test_metadata *_metadata)
 	return config[4] & 4;
 }
 
-/* A card that is too slow is cut off: it may not touch the buffer later. */
+/* After a timeout, the driver disables bus mastering: the card cannot access the buffer later. */
 HEAP_MMAP_TEST(device_too_slow)
 {
 	int dev = device_open(_metadata, &self->heap);
@@ -185,13 +185,13 @@ HEAP_MMAP_TEST(device_too_slow)
 	expect_device_sees(_metadata, dev, len, 12);
 }
 
-/* The card is pulled while it has the buffer; what it wrote stays. */
+/* The card is removed while it has the buffer mapped; the bytes that it wrote stay. */
 HEAP_MMAP_TEST(device_unplugged)
 {
 	int dev = device_open(_metadata, &self->heap);
 	const size_t len = buffer_len(&self->heap, 1, LEN);
 	int buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_mmap(_metadata, buf, len);
+	char *map = buf_mmap(_metadata, buf, len);
 	int unplug;
 
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
@@ -200,14 +200,14 @@ HEAP_MMAP_TEST(device_unplugged)
 	ASSERT_EQ(1, write(unplug, "1", 1));
 	ASSERT_EQ(0, close(unplug));
 	EXPECT_EQ(-ENODEV, device_release(dev));
-	EXPECT_EQ(-1, pattern_differs(view, len, 14));
-	ASSERT_EQ(0, munmap(view, len));
+	EXPECT_EQ(-1, pattern_differs(map, len, 14));
+	ASSERT_EQ(0, munmap(map, len));
 	ASSERT_EQ(0, close(buf));
 
 	write_setting(_metadata, "/sys/bus/pci/rescan", "1");
 	ASSERT_EQ(0, access(EDU, F_OK))
 		TH_LOG("the card did not come back");
-	/* Its driver may have memory of its own from the default CMA area. */
+	/* The card's driver may have other memory from the default CMA area. */
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
