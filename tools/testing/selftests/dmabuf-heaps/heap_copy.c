@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A DMA engine copies from one heap's buffer to another's: every heap to and from
- * every other, and to itself. What is compared is what the CPU sees, of what the
- * engine wrote and of all that it must not have written; and the maintenance that
- * this took, with what the rules in cpu_access.c ask for.
+ * A DMA engine copies between buffers, from every heap to every heap. The tests
+ * compare the bytes that the CPU reads, both those that the engine wrote and those
+ * that it must not change, and the number of cache maintenance operations with the
+ * rules in cpu_access.c.
  */
 #include "heap_copy.h"
 
@@ -12,10 +12,10 @@
 
 #define LEN		heap_len(&self->heap, KIB(256))
 
-/* A buffer of the heap under test or of another one, and a view of it. */
+/* A buffer of the heap under test or of another one, and its CPU mapping. */
 struct copy_buf {
 	int fd;
-	char *view;
+	char *map;
 	size_t len;
 };
 
@@ -27,31 +27,31 @@ static struct copy_buf copy_buf_take(struct __test_metadata *_metadata, const ch
 
 	ASSERT_GE(buf.fd, 0)
 		TH_LOG("%zu bytes from %s: %s", len, heap, strerror(-buf.fd));
-	buf.view = buf_mmap(_metadata, buf.fd, len);
+	buf.map = buf_mmap(_metadata, buf.fd, len);
 	ASSERT_EQ(0, close(fd));
 	return buf;
 }
 
 static void copy_buf_put(struct __test_metadata *_metadata, struct copy_buf *buf)
 {
-	ASSERT_EQ(0, munmap(buf->view, buf->len));
+	ASSERT_EQ(0, munmap(buf->map, buf->len));
 	ASSERT_EQ(0, close(buf->fd));
 }
 
-/* Fills a buffer in a session. */
+/* Fills a buffer in a CPU access. */
 static void cpu_fills(struct __test_metadata *_metadata, struct copy_buf *buf, __u64 seed)
 {
 	ASSERT_EQ(0, buf_sync(buf->fd, DMA_BUF_SYNC_START | SYNC_RW));
-	pattern_fill(buf->view, buf->len, seed);
+	pattern_fill(buf->map, buf->len, seed);
 	ASSERT_EQ(0, buf_sync(buf->fd, DMA_BUF_SYNC_END | SYNC_RW));
 }
 
-/* Compares all of a buffer, in a session. */
+/* Compares a whole buffer in a CPU access. */
 static void expect_bytes(struct __test_metadata *_metadata, struct copy_buf *buf,
 			 const void *want, const char *what)
 {
 	ASSERT_EQ(0, buf_sync(buf->fd, DMA_BUF_SYNC_START | SYNC_READ));
-	EXPECT_EQ(0, memcmp(want, buf->view, buf->len))
+	EXPECT_EQ(0, memcmp(want, buf->map, buf->len))
 		TH_LOG("%s", what);
 	ASSERT_EQ(0, buf_sync(buf->fd, DMA_BUF_SYNC_END | SYNC_READ));
 }
@@ -67,15 +67,15 @@ static void expect_pattern(struct __test_metadata *_metadata, struct copy_buf *b
 	free(want);
 }
 
-static int has_view(const struct dirent *entry)
+static int is_mappable(const struct dirent *entry)
 {
 	return heap_is_tested(entry) && !ends_with(entry->d_name, "-protected");
 }
 
-/* Each heap that CPUs see, that under test among them. */
+/* All heaps that CPUs can access, including the one under test. */
 static int list_peers(struct __test_metadata *_metadata, struct dirent ***peers)
 {
-	int count = scandir(HEAP_DIR, peers, has_view, alphasort);
+	int count = scandir(HEAP_DIR, peers, is_mappable, alphasort);
 
 	ASSERT_GE(count, 1);
 	return count;
@@ -114,7 +114,7 @@ HEAP_MMAP_TEST(copies_to_and_from_every_heap)
 		check_whole(_metadata, &self->heap, peers[i]->d_name, engine);
 }
 
-/* One copy at offsets: the rest of the target, and all of the source, stays. */
+/* A copy at offsets: the rest of the target and the whole source do not change. */
 static void check_part(struct __test_metadata *_metadata, int engine, struct copy_buf *dst,
 		       size_t to, struct copy_buf *src, size_t from, size_t len)
 {
@@ -123,8 +123,8 @@ static void check_part(struct __test_metadata *_metadata, int engine, struct cop
 	ASSERT_NE(NULL, want);
 	cpu_fills(_metadata, src, 4);
 	cpu_fills(_metadata, dst, 5);
-	memcpy(want, dst->view, dst->len);
-	memcpy(want + to, src->view + from, len);
+	memcpy(want, dst->map, dst->len);
+	memcpy(want + to, src->map + from, len);
 	snprintf(what, sizeof(what), "%zu bytes from %zu to %zu", len, from, to);
 	ASSERT_EQ(0, engine_copy(engine, dst->fd, to, src->fd, from, len))
 		TH_LOG("%s", what);
@@ -144,8 +144,8 @@ static void check_parts(struct __test_metadata *_metadata, const struct heap_sta
 	} parts[] = {
 		{ 0, 0, 4 },
 		{ 0, len - 4, 4 },
-		{ 60, 4, 100 },			/* parts of lines, each of others */
-		{ page - 4, 2 * page - 8, 12 },	/* over the end of a page */
+		{ 60, 4, 100 },			/* parts of different cache lines */
+		{ page - 4, 2 * page - 8, 12 },	/* across the end of a page */
 		{ page + 20, 12, 2 * page + 44 },
 		{ 4, 0, len - 4 },
 	};
@@ -171,7 +171,7 @@ HEAP_MMAP_TEST(copies_at_offsets)
 		check_parts(_metadata, &self->heap, peers[i]->d_name, engine);
 }
 
-/* The engine has the buffer twice, to read and to write. */
+/* The engine maps the same buffer twice, to read and to write. */
 HEAP_MMAP_TEST(copies_within_a_buffer)
 {
 	int engine = engine_open(_metadata);
@@ -185,10 +185,10 @@ HEAP_MMAP_TEST(copies_within_a_buffer)
 	ASSERT_EQ(0, engine_copy(engine, buf.fd, LEN / 2, buf.fd, 0, LEN / 2));
 	expect_bytes(_metadata, &buf, want, "the lower half in the upper one");
 	ASSERT_EQ(-EINVAL, engine_copy(engine, buf.fd, 4, buf.fd, 0, 8));
-	expect_bytes(_metadata, &buf, want, "after a copy that was refused");
+	expect_bytes(_metadata, &buf, want, "after a refused copy");
 }
 
-/* What was there before is not what the engine reads of a new buffer. */
+/* The engine reads zeroes from a new buffer, not the old data of its memory. */
 HEAP_MMAP_TEST(reads_zeroes_of_a_new_buffer)
 {
 	int engine = engine_open(_metadata);
@@ -200,30 +200,30 @@ HEAP_MMAP_TEST(reads_zeroes_of_a_new_buffer)
 	buf = heap_take(_metadata, &self->heap, LEN);
 	ASSERT_EQ(0, engine_copy(engine, seen.fd, 0, buf, 0, LEN));
 	ASSERT_EQ(0, buf_sync(seen.fd, DMA_BUF_SYNC_START | SYNC_READ));
-	EXPECT_EQ(-1, zero_differs(seen.view, LEN));
+	EXPECT_EQ(-1, zero_differs(seen.map, LEN));
 	ASSERT_EQ(0, buf_sync(seen.fd, DMA_BUF_SYNC_END | SYNC_READ));
 }
 
-/* Programs that know of no sessions: views before, views after, none in between. */
-HEAP_MMAP_TEST(without_sessions)
+/* Programs without DMA_BUF_IOCTL_SYNC, which map before and after a copy. */
+HEAP_MMAP_TEST(without_sync)
 {
 	int engine = engine_open(_metadata);
 	int src = heap_take(_metadata, &self->heap, LEN);
 	int dst = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, src, LEN);
+	char *map = buf_mmap(_metadata, src, LEN);
 
-	pattern_fill(view, LEN, 8);
-	ASSERT_EQ(0, munmap(view, LEN));
+	pattern_fill(map, LEN, 8);
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	view = buf_mmap(_metadata, dst, LEN);
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 8));
-	pattern_fill(view, LEN, 9);
+	map = buf_mmap(_metadata, dst, LEN);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 8));
+	pattern_fill(map, LEN, 9);
 	ASSERT_EQ(0, engine_copy(engine, src, 0, dst, 0, LEN));
 	EXPECT_EQ(-1, pattern_differs(buf_mmap(_metadata, src, LEN), LEN, 9));
 }
 
-/* Engine and CPU take turns; the engine comes and goes between sessions and in one. */
-HEAP_MMAP_TEST(sessions_between_copies)
+/* Engine and CPU take turns; the engine maps and unmaps between and during CPU accesses. */
+HEAP_MMAP_TEST(cpu_access_between_copies)
 {
 	int engine = engine_open(_metadata), round;
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -235,8 +235,8 @@ HEAP_MMAP_TEST(sessions_between_copies)
 		expect_pattern(_metadata, &dst, 10 + round, "forth");
 
 		ASSERT_EQ(0, buf_sync(dst.fd, DMA_BUF_SYNC_START | SYNC_RW));
-		pattern_fill(dst.view, LEN, 20 + round);
-		/* Of another buffer, in the middle of this one's session. */
+		pattern_fill(dst.map, LEN, 20 + round);
+		/* The engine has another buffer mapped during this CPU access. */
 		ASSERT_EQ(0, engine_copy(engine, src.fd, 0, src.fd, LEN / 2, LEN / 2));
 		ASSERT_EQ(0, buf_sync(dst.fd, DMA_BUF_SYNC_END | SYNC_RW));
 		ASSERT_EQ(0, engine_copy(engine, src.fd, 0, dst.fd, 0, LEN));
@@ -244,7 +244,7 @@ HEAP_MMAP_TEST(sessions_between_copies)
 	}
 }
 
-/* An importer that never maps changes nothing, and is gone with its file. */
+/* An attachment that is never mapped has no effect, and ends with the importer's file. */
 HEAP_MMAP_TEST(attached_and_never_mapped)
 {
 	int idle = engine_open(_metadata), engine = engine_open(_metadata), other;
@@ -257,7 +257,7 @@ HEAP_MMAP_TEST(attached_and_never_mapped)
 	ASSERT_EQ(0, engine_attach(other, dst.fd));
 	cpu_fills(_metadata, &src, 30);
 	ASSERT_EQ(0, engine_copy(engine, dst.fd, 0, src.fd, 0, LEN));
-	expect_pattern(_metadata, &dst, 30, "beside attachments that are not mapped");
+	expect_pattern(_metadata, &dst, 30, "with attachments that are not mapped");
 	ASSERT_EQ(0, close(other));
 
 	copy_buf_put(_metadata, &src);
@@ -268,10 +268,10 @@ HEAP_MMAP_TEST(attached_and_never_mapped)
 }
 
 /*
- * ENGINE_OFFSET in the environment is how far the engine's addresses are from the
- * CPU's. QEMU's BCM2835 would take the CPU's own as well; its successors do not.
+ * ENGINE_OFFSET in the environment is the difference between the engine's addresses
+ * and the CPU's. QEMU's BCM2835 accepts the CPU's as well; its successors do not.
  */
-HEAP_TEST(has_addresses_of_its_bus)
+HEAP_TEST(engine_has_bus_addresses)
 {
 	const char *offset = getenv("ENGINE_OFFSET");
 	int engine = engine_open(_metadata);
@@ -279,7 +279,7 @@ HEAP_TEST(has_addresses_of_its_bus)
 	__u64 base, bus;
 
 	if (!offset)
-		SKIP(return, "ENGINE_OFFSET does not say what they are");
+		SKIP(return, "ENGINE_OFFSET is not set");
 	ASSERT_EQ(0, heap_base(self->heap.name, &base));
 	bus = base + strtoull(offset, NULL, 0);
 	copy.src = heap_take(_metadata, &self->heap, LEN);
@@ -298,14 +298,14 @@ static void expect_maintenance(struct __test_metadata *_metadata, const char *wh
 	struct maintenance m = maintenance_done(_metadata);
 
 	EXPECT_EQ(cleans, m.cleans)
-		TH_LOG("cleaning: %s", what);
+		TH_LOG("clean operations: %s", what);
 	EXPECT_EQ(invalidations, m.invalidations)
-		TH_LOG("invalidation: %s", what);
+		TH_LOG("invalidate operations: %s", what);
 }
 
 /*
- * QEMU has no caches: that lines are cleaned and invalidated for an engine that
- * passes them by, and no oftener, is seen in what the DMA API was asked for.
+ * QEMU has no caches. The calls of the DMA API show that lines are cleaned and
+ * invalidated for a non-coherent engine, and no more often than necessary.
  */
 HEAP_MMAP_TEST(maintenance_is_counted)
 {
@@ -313,34 +313,34 @@ HEAP_MMAP_TEST(maintenance_is_counted)
 	const int once = self->heap.cached && !engine_is_coherent(_metadata, engine);
 	int src = heap_take(_metadata, &self->heap, LEN);
 	int dst = heap_take(_metadata, &self->heap, LEN);
-	char *view;
+	char *map;
 
 	maintenance_record(_metadata, true);
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "both are new", 2 * once, 0);
+	expect_maintenance(_metadata, "both buffers are new", 2 * once, 0);
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "no CPU came in between", 0, 0);
+	expect_maintenance(_metadata, "no CPU access in between", 0, 0);
 
-	view = buf_mmap(_metadata, src, LEN);
-	pattern_fill(view, LEN, 40);
+	map = buf_mmap(_metadata, src, LEN);
+	pattern_fill(map, LEN, 40);
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "the source has a view", once, 0);
-	ASSERT_EQ(0, munmap(view, LEN));
+	expect_maintenance(_metadata, "the source has a CPU mapping", once, 0);
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "the source had a view", once, 0);
+	expect_maintenance(_metadata, "the source had a CPU mapping", once, 0);
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "and has been cleaned since", 0, 0);
+	expect_maintenance(_metadata, "the source is already clean", 0, 0);
 
-	/* A view begins with what the engine wrote, and one that is there is kept so. */
-	view = buf_mmap(_metadata, dst, LEN);
-	EXPECT_EQ(-1, pattern_differs(view, LEN, 40));
+	/* A new mapping shows the bytes that the engine wrote, and so does an older one. */
+	map = buf_mmap(_metadata, dst, LEN);
+	EXPECT_EQ(-1, pattern_differs(map, LEN, 40));
 	ASSERT_EQ(0, engine_copy(engine, dst, 0, src, 0, LEN));
-	expect_maintenance(_metadata, "the target has a view", 2 * once, 2 * once);
+	expect_maintenance(_metadata, "the target has a CPU mapping", 2 * once, 2 * once);
 	maintenance_record(_metadata, false);
 }
 
-/* Says no, and changes nothing: the next copy works. */
-HEAP_MMAP_TEST(refuses_what_is_wrong)
+/* A refused request changes nothing: the next copy works. */
+HEAP_MMAP_TEST(wrong_requests_are_refused)
 {
 	int engine = engine_open(_metadata), null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -375,13 +375,13 @@ HEAP_MMAP_TEST(refuses_what_is_wrong)
 	EXPECT_EQ(-EINVAL, engine_attach(engine, null));
 	EXPECT_EQ(-1, ioctl(engine, _IO('C', 99)));
 	EXPECT_EQ(ENOTTY, errno);
-	expect_pattern(_metadata, &dst, 51, "after copies that were refused");
+	expect_pattern(_metadata, &dst, 51, "after refused copies");
 	ASSERT_EQ(0, engine_copy(engine, dst.fd, 0, src.fd, 0, LEN));
-	expect_pattern(_metadata, &dst, 50, "after that, a right one");
+	expect_pattern(_metadata, &dst, 50, "a valid copy after refused ones");
 }
 
-/* An engine that is given up on is stopped and has nothing mapped any more. */
-HEAP_MMAP_TEST(gives_up_in_time)
+/* After a timeout, the engine is stopped and has nothing mapped any more. */
+HEAP_MMAP_TEST(timeout_stops_the_engine)
 {
 	int engine = engine_open(_metadata), round, ret;
 	struct copy_buf src = copy_buf_take(_metadata, self->heap.name, LEN);
@@ -397,14 +397,14 @@ HEAP_MMAP_TEST(gives_up_in_time)
 		ASSERT_EQ(-ETIMEDOUT, ret);
 		cpu_fills(_metadata, &src, 60 + round);
 		ASSERT_EQ(0, engine_copy(engine, dst.fd, 0, src.fd, 0, LEN));
-		expect_pattern(_metadata, &dst, 60 + round, "after one that was stopped");
+		expect_pattern(_metadata, &dst, 60 + round, "after a stopped copy");
 	}
 	copy_buf_put(_metadata, &src);
 	copy_buf_put(_metadata, &dst);
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* SIGKILL in the middle of copies: the engine is not left with the memory. */
+/* SIGKILL during copies: the engine no longer has the memory mapped. */
 HEAP_MMAP_TEST(killed_while_copying)
 {
 	struct victim child;

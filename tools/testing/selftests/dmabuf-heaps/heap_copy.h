@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * A DMA engine of the board for the tests, through /dev/dmaengine-copy
- * (modules/dmaengine_copy.c), and the cache maintenance that the calls of a test
- * cause.
+ * (modules/dmaengine_copy.c), and the cache maintenance that a test causes.
  *
- * Offsets and lengths are multiples of four: QEMU's BCM2835 moves words, and does
- * not end with a length that has no whole number of them.
+ * Offsets and lengths are multiples of four: QEMU's BCM2835 moves words, and a
+ * transfer of any other length never ends.
  */
 #ifndef HEAP_COPY_H
 #define HEAP_COPY_H
@@ -19,13 +18,13 @@
 #define ENGINE		"/dev/dmaengine-copy"
 #define ENGINE_TIMEOUT	"/sys/module/dmaengine_copy/parameters/timeout_ms"
 
-/* A channel of its own. Without the module a test is skipped; without an engine it fails. */
+/* Opens a new channel. The test is skipped without the module and fails without an engine. */
 static inline int engine_open(struct __test_metadata *_metadata)
 {
 	int engine = open(ENGINE, O_RDWR | O_CLOEXEC);
 
 	if (engine < 0 && errno == ENOENT)
-		SKIP(_exit(KSFT_SKIP), "no %s: modprobe dmaengine_copy", ENGINE);
+		SKIP(_exit(KSFT_SKIP), "no %s: load dmaengine_copy", ENGINE);
 	ASSERT_GE(engine, 0)
 		TH_LOG("%s: %s", ENGINE, strerror(errno));
 	return engine;
@@ -55,7 +54,7 @@ static inline int engine_copy(int engine, int dst, __u64 dst_offset, int src, __
 	return ioctl(engine, DMAENGINE_COPY_IOC_COPY, &copy) ? -errno : 0;
 }
 
-/* What this process made the DMA API do to caches, for whatever device. */
+/* Cache maintenance by the DMA API on behalf of this process, for any device. */
 struct maintenance {
 	int cleans;
 	int invalidations;
@@ -69,7 +68,7 @@ static inline void maintenance_record(struct __test_metadata *_metadata, bool on
 
 static inline void maintenance_add(struct maintenance *m, const char *line)
 {
-	/* Mapping maintains, but for what is told not to and for what has no caches. */
+	/* Map and unmap imply maintenance, except with SKIP_CPU_SYNC and for MMIO. */
 	if (strstr(line, " dma_map_"))
 		m->cleans += !strstr(line, "SKIP_CPU_SYNC") && !strstr(line, "MMIO");
 	else if (strstr(line, " dma_unmap_"))
@@ -78,7 +77,7 @@ static inline void maintenance_add(struct maintenance *m, const char *line)
 		*(strstr(line, "_for_device: ") ? &m->cleans : &m->invalidations) += 1;
 }
 
-/* Since the last call. */
+/* The maintenance since the last call. */
 static inline struct maintenance maintenance_done(struct __test_metadata *_metadata)
 {
 	FILE *trace = fopen(TRACEFS "trace", "r");
@@ -97,7 +96,7 @@ static inline struct maintenance maintenance_done(struct __test_metadata *_metad
 	}
 	fclose(trace);
 	write_setting(_metadata, TRACEFS "trace", "\n");
-	/* Whatever is counted, a mapping is seen: else nothing is recorded. */
+	/* Every copy maps its buffers, so without any event nothing was recorded. */
 	ASSERT_NE(0, events);
 	return m;
 }
