@@ -1,20 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/dma-buf-phys: the physical address of a dma-buf, for user space that drives
- * hardware by itself or hands addresses to a firmware. Whoever can open it can
- * learn where memory is; see Documentation/admin-guide/dma-buf-phys.rst.
+ * /dev/dma-buf-phys: the physical address of a dma-buf, for user space that
+ * programs hardware itself or passes addresses to firmware. Such hardware can
+ * access any memory, so the node is restricted to root by default; see
+ * Documentation/admin-guide/dma-buf-phys.rst.
  *
- * It is an importer as others are, with a device that nothing translates for and
- * that reaches all memory: what an exporter maps for such a device has its
- * physical address as DMA address. What other devices an IOMMU translates for, or
- * whether the buffer has struct pages, makes no difference. The device is not
- * coherent, so that an exporter who cleans for such devices when it maps has
- * cleaned when the address is told. The address holds for as long as the buffer is
- * mapped for that device.
+ * The driver is an ordinary importer with a device of its own that can address
+ * all memory and has no IOMMU. The DMA addresses that an exporter maps for this
+ * device therefore translate directly to physical addresses. IOMMUs of other
+ * importers make no difference, and the buffer does not need struct pages. The
+ * device is non-coherent: if the exporter cleans the CPU caches when it maps for
+ * such a device, they are clean before user space gets the address. The address
+ * is valid for as long as the buffer is mapped for this device.
  *
- * Ownership: an open file owns its pins; a pin owns a reference to its dma-buf,
- * the attachment and the mapping. Locks: dma_buf_phys_file.lock, then dma_buf.resv
- * or, where user space's memory is written to, mmap_lock.
+ * Ownership: an open file owns its pins. A pin owns a reference to the dma-buf,
+ * the attachment and the mapping.
+ *
+ * Lock order: dma_buf_phys_file.lock, then dma_buf.resv, or mmap_lock for copies
+ * to user space.
  */
 
 #include <linux/build_bug.h>
@@ -27,6 +30,7 @@
 #include <linux/fs.h>
 #include <linux/iommu-dma.h>
 #include <linux/list.h>
+#include <linux/lockdep.h>
 #include <linux/miscdevice.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -39,13 +43,13 @@
 #include <linux/dma-buf-phys-vendor.h>
 
 /**
- * struct dma_buf_phys_pin - a buffer that stays where it is
- * @node:	in dma_buf_phys_file.pins
+ * struct dma_buf_phys_pin - a buffer that is mapped and so cannot move
+ * @node:	entry in dma_buf_phys_file.pins; unused for frozen ioctls
  * @dmabuf:	the buffer
- * @attach:	of our device
- * @table:	its mapping
- * @phys:	where that begins
- * @gets:	how many times its file got it and did not put it
+ * @attach:	its attachment to dma_buf_phys_dev
+ * @table:	the mapping of @attach
+ * @phys:	physical address of the first byte
+ * @gets:	calls of DMA_BUF_PHYS_IOC_GET without a DMA_BUF_PHYS_IOC_PUT yet
  */
 struct dma_buf_phys_pin {
 	struct list_head node;
@@ -58,22 +62,22 @@ struct dma_buf_phys_pin {
 
 /**
  * struct dma_buf_phys_file - an open file
- * @lock:	protects everything below it
- * @pins:	what DMA_BUF_PHYS_IOC_GET got, each buffer once
- * @count:	how many of them there are
- * @converted:	what DMA_BUF_PHYS_TI_CONVERT got, or NULL
+ * @lock:	protects the other members and the pins in @pins
+ * @pins:	pins of DMA_BUF_PHYS_IOC_GET, one for each buffer
+ * @count:	number of entries in @pins
+ * @converted:	pin of DMA_BUF_PHYS_TI_CONVERT, or NULL
  */
 struct dma_buf_phys_file {
-	struct mutex lock; /* dma_buf.resv and mmap_lock are taken inside it */
+	struct mutex lock; /* dma_buf.resv and mmap_lock nest inside */
 	struct list_head pins;
 	unsigned int count;
 	struct dma_buf_phys_pin *converted;
 };
 
-/* The device that imports. */
+/* The importing device. */
 static struct device *dma_buf_phys_dev;
 
-/* Adjacent from the first byte to the last, or -EINVAL. */
+/* Fails with -EINVAL unless the whole buffer is physically contiguous. */
 static int dma_buf_phys_resolve(struct sg_table *table, size_t size, u64 *phys)
 {
 	struct scatterlist *sg;
@@ -92,7 +96,7 @@ static int dma_buf_phys_resolve(struct sg_table *table, size_t size, u64 *phys)
 	return found && found >= size ? 0 : -EINVAL;
 }
 
-/* The pin has a reference of its own to the buffer. */
+/* The pin takes its own reference to @dmabuf. */
 static struct dma_buf_phys_pin *dma_buf_phys_pin_create(struct dma_buf *dmabuf)
 {
 	struct dma_buf_phys_pin *pin = kzalloc_obj(*pin, GFP_KERNEL_ACCOUNT);
@@ -115,7 +119,7 @@ static struct dma_buf_phys_pin *dma_buf_phys_pin_create(struct dma_buf *dmabuf)
 	if (ret)
 		goto err_unmap;
 	get_dma_buf(dmabuf);
-	wmb(); /* what is not cached, before the caller starts a device */
+	wmb(); /* order uncached writes before the caller starts a device */
 	return pin;
 
 err_unmap:
@@ -140,6 +144,8 @@ static struct dma_buf_phys_pin *dma_buf_phys_find(struct dma_buf_phys_file *file
 {
 	struct dma_buf_phys_pin *pin;
 
+	lockdep_assert_held(&file->lock);
+
 	list_for_each_entry(pin, &file->pins, node)
 		if (pin->dmabuf == dmabuf)
 			return pin;
@@ -149,8 +155,11 @@ static struct dma_buf_phys_pin *dma_buf_phys_find(struct dma_buf_phys_file *file
 static struct dma_buf_phys_pin *dma_buf_phys_get(struct dma_buf_phys_file *file,
 						 struct dma_buf *dmabuf)
 {
-	struct dma_buf_phys_pin *pin = dma_buf_phys_find(file, dmabuf);
+	struct dma_buf_phys_pin *pin;
 
+	lockdep_assert_held(&file->lock);
+
+	pin = dma_buf_phys_find(file, dmabuf);
 	if (pin) {
 		if (pin->gets == UINT_MAX)
 			return ERR_PTR(-EOVERFLOW);
@@ -170,6 +179,8 @@ static struct dma_buf_phys_pin *dma_buf_phys_get(struct dma_buf_phys_file *file,
 
 static void dma_buf_phys_put(struct dma_buf_phys_file *file, struct dma_buf_phys_pin *pin)
 {
+	lockdep_assert_held(&file->lock);
+
 	if (--pin->gets)
 		return;
 	list_del(&pin->node);
@@ -177,7 +188,7 @@ static void dma_buf_phys_put(struct dma_buf_phys_file *file, struct dma_buf_phys
 	dma_buf_phys_pin_destroy(pin);
 }
 
-/* A struct that begins with its size, as user space knows it. */
+/* Copies an extensible struct whose first member is its size in user space. */
 static int dma_buf_phys_copy(void *to, size_t size, size_t least, void __user *from)
 {
 	u32 user_size;
@@ -257,7 +268,7 @@ err_put_dmabuf:
 	return ret;
 }
 
-/* For the frozen ioctls: a pin that the caller owns, of the buffer that arg->fd is. */
+/* For the frozen ioctls: the caller owns the pin. */
 static struct dma_buf_phys_pin *dma_buf_phys_vendor_pin(struct dma_buf_phys_vendor __user *arg)
 {
 	struct dma_buf_phys_pin *pin;
@@ -302,7 +313,10 @@ out_unlock:
 	return ret;
 }
 
-/* Mapping cleans and unmapping invalidates, which is what libraries call it for. */
+/*
+ * Libraries use this call as a cache flush: mapping cleans the CPU caches and
+ * unmapping invalidates them.
+ */
 static int dma_buf_phys_ioctl_nxp(struct dma_buf_phys_vendor __user *arg)
 {
 	struct dma_buf_phys_pin *pin = dma_buf_phys_vendor_pin(arg);
@@ -313,7 +327,7 @@ static int dma_buf_phys_ioctl_nxp(struct dma_buf_phys_vendor __user *arg)
 	return 0;
 }
 
-/* The struct's longest version, of which the caller has room for room bytes of name. */
+/* @room is the size of the name in the caller's version of the struct. */
 static int dma_buf_phys_ioctl_name(struct dma_buf_phys_vendor_name __user *arg, size_t room)
 {
 	char name[sizeof(arg->name)] = {};
@@ -397,22 +411,22 @@ static struct miscdevice dma_buf_phys_misc = {
 	.mode = 0600,
 };
 
-/* Contiguous memory is one segment, however long. */
+/* Do not let exporters split contiguous memory into segments. */
 static struct device_dma_parameters dma_buf_phys_parms = {
 	.max_segment_size = UINT_MAX,
 };
 
-/* A device whose DMA addresses are physical ones, past the CPU caches. */
+/* Fails with -ENODEV if the DMA addresses of @dev are not physical addresses. */
 static int dma_buf_phys_device_init(struct device *dev)
 {
-	/* Some architectures take a device that nobody described for coherent. */
+	/* Some architectures make devices coherent by default. */
 	dev_clear_dma_coherent(dev);
 #ifdef CONFIG_SWIOTLB
-	/* swiotlb=force would tell where a copy is. */
+	/* With swiotlb=force the address would be that of a bounce copy. */
 	dev->dma_io_tlb_mem = NULL;
 #endif
 	dev->dma_parms = &dma_buf_phys_parms;
-	/* An architecture that translates for every device has no such thing. */
+	/* The architecture translates DMA addresses for all devices. */
 	if (get_dma_ops(dev) || use_dma_iommu(dev))
 		return -ENODEV;
 	return dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));

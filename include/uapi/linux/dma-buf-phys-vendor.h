@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * What libraries of TI and of NXP say to devices of their vendors' kernels, and
- * /dev/dma-buf-phys understands as well. Frozen: a program that is written today
- * uses linux/dma-buf-phys.h. The names are ours, the numbers theirs.
+ * Ioctls of TI's and NXP's vendor kernels that /dev/dma-buf-phys supports for
+ * their libraries. Frozen: new programs use linux/dma-buf-phys.h. The numbers
+ * are those of the vendors, the names are not.
  */
 #ifndef _UAPI_LINUX_DMA_BUF_PHYS_VENDOR_H
 #define _UAPI_LINUX_DMA_BUF_PHYS_VENDOR_H
@@ -11,8 +11,8 @@
 #include <linux/types.h>
 
 /**
- * struct dma_buf_phys_vendor - where a buffer is
- * @fd:		in: a dma-buf
+ * struct dma_buf_phys_vendor - the physical address of a buffer
+ * @fd:		in: file descriptor of the dma-buf
  * @phys:	out: its physical address
  */
 struct dma_buf_phys_vendor {
@@ -21,10 +21,10 @@ struct dma_buf_phys_vendor {
 };
 
 /**
- * struct dma_buf_phys_vendor_name - who exported a buffer
- * @fd:		in: a dma-buf
- * @name:	out: its exporter, which is its heap's name, as much of it as there
- *		is room for, and a zero byte
+ * struct dma_buf_phys_vendor_name - the exporter of a buffer
+ * @fd:		in: file descriptor of the dma-buf
+ * @name:	out: the exporter's name (for a heap: the heap's name), truncated
+ *		if necessary, always NUL-terminated
  */
 struct dma_buf_phys_vendor_name {
 	__u32 fd;
@@ -32,9 +32,9 @@ struct dma_buf_phys_vendor_name {
 };
 
 /**
- * struct dma_buf_phys_vendor_name16 - the same, with less room
- * @fd:		in: a dma-buf
- * @name:	out: as above
+ * struct dma_buf_phys_vendor_name16 - the exporter of a buffer, shorter version
+ * @fd:		in: file descriptor of the dma-buf
+ * @name:	out: like &dma_buf_phys_vendor_name.name
  */
 struct dma_buf_phys_vendor_name16 {
 	__u32 fd;
@@ -42,15 +42,17 @@ struct dma_buf_phys_vendor_name16 {
 };
 
 /*
- * TI, /dev/dma-buf-phys: one buffer for each open file, held until that is
- * closed. EBUSY for another one.
+ * TI, /dev/dma-buf-phys: an open file pins one buffer until it is closed. A
+ * second call on the same file fails with EBUSY.
  */
 #define DMA_BUF_PHYS_TI_CONVERT		_IOWR('D', 0, struct dma_buf_phys_vendor)
 
 /*
- * NXP Android, /dev/dmabuf_imx: nothing is held, but the whole buffer is cleaned
- * from the CPU caches and invalidated, each time: the latter not while somebody is
- * writing through them. Two sizes of the name are known.
+ * NXP Android, /dev/dmabuf_imx: the buffer is not pinned. Each call of
+ * DMA_BUF_PHYS_NXP_PHYS cleans the whole buffer from the CPU caches and then
+ * invalidates it. The invalidate is left out while the buffer has a writer through
+ * the CPU caches: a CPU access that has not ended, a vmap of a driver or a
+ * coherent device. Libraries use two sizes of the name.
  */
 #define DMA_BUF_PHYS_NXP_PHYS		_IOWR('M', 32, struct dma_buf_phys_vendor)
 #define DMA_BUF_PHYS_NXP_NAME		_IOWR('M', 33, struct dma_buf_phys_vendor_name)

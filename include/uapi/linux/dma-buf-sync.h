@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * /dev/dma-buf-sync: CPU sessions with a part of a dma-buf.
+ * /dev/dma-buf-sync: CPU access to a part of a dma-buf.
  */
 #ifndef _UAPI_LINUX_DMA_BUF_SYNC_H
 #define _UAPI_LINUX_DMA_BUF_SYNC_H
@@ -9,14 +9,14 @@
 #include <linux/types.h>
 
 /**
- * struct dma_buf_sync_range - a session with a part of a dma-buf begins or ends
- * @size:	sizeof(struct dma_buf_sync_range), as the caller was compiled with
- * @fd:		the dma-buf
- * @flags:	as DMA_BUF_IOCTL_SYNC takes them: DMA_BUF_SYNC_START or
- *		DMA_BUF_SYNC_END, and DMA_BUF_SYNC_READ, DMA_BUF_SYNC_WRITE or
- *		DMA_BUF_SYNC_RW; nothing else
- * @offset:	where the part begins, in bytes
- * @len:	its length in bytes, not 0; it ends within the buffer
+ * struct dma_buf_sync_range - argument of DMA_BUF_SYNC_RANGE
+ * @size:	sizeof(struct dma_buf_sync_range)
+ * @fd:		file descriptor of the dma-buf
+ * @flags:	the flags of DMA_BUF_IOCTL_SYNC: DMA_BUF_SYNC_START or
+ *		DMA_BUF_SYNC_END, and one of DMA_BUF_SYNC_READ,
+ *		DMA_BUF_SYNC_WRITE and DMA_BUF_SYNC_RW
+ * @offset:	offset of the range in bytes
+ * @len:	length of the range in bytes, not 0; the range lies within the buffer
  */
 struct dma_buf_sync_range {
 	__u32 size;
@@ -27,19 +27,19 @@ struct dma_buf_sync_range {
 };
 
 /**
- * DMA_BUF_SYNC_RANGE - begin or end a CPU session with a part of a dma-buf
+ * DMA_BUF_SYNC_RANGE - begin or end CPU access to a part of a dma-buf
  *
- * Does what DMA_BUF_IOCTL_SYNC does, for the cache lines in which the part lies,
- * at the cost of the part. A session ends with the range that it began with. A
- * buffer of another exporter is synced as a whole, which is never too little.
+ * Like DMA_BUF_IOCTL_SYNC, limited to the cache lines of the range: the cost is
+ * that of the range. The range at the end of the access has to be the one at its
+ * begin. Buffers of other exporters are synced as a whole.
  *
- * Whoever has the dma-buf may do this; the node asks for no privilege.
+ * No privilege is needed: every process that holds the fd can use it.
  *
- * Return: 0; EINVAL for flags or a range that cannot be, or a @size that is too
- * small; E2BIG when it is larger than a page, or what is beyond the structure
- * that the kernel knows is not zero; EBADF or EINVAL when @fd is no dma-buf;
- * EFAULT; EINTR when a signal came while devices were at work; what the exporter
- * says: EACCES for a buffer that no CPU may see.
+ * Return: 0, or -1 with errno: EINVAL if the flags or the range are invalid or
+ * @size is too small; E2BIG if @size is larger than a page or the struct has
+ * non-zero bytes that this kernel does not know; EBADF or EINVAL if @fd is no
+ * dma-buf; EFAULT; EINTR if a signal interrupts the wait for devices; or the error
+ * of the exporter, for example EACCES if CPUs cannot access the buffer.
  */
 #define DMA_BUF_SYNC_RANGE	_IO('D', 0x40)
 

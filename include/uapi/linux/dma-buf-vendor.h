@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * What libraries of NXP and of Rockchip say to a dma-buf file of their vendors'
- * kernels, and a buffer of these heaps understands as well, where the kernel lets
- * an exporter answer. Frozen: the numbers are theirs, the names are ours.
+ * Ioctls on a dma-buf file of NXP's and Rockchip's vendor kernels. Buffers of the
+ * contiguous heaps support them for these vendors' libraries, in kernels that pass
+ * unknown ioctls to the exporter. Frozen: the numbers are those of the vendors,
+ * the names are not.
  */
 #ifndef _UAPI_LINUX_DMA_BUF_VENDOR_H
 #define _UAPI_LINUX_DMA_BUF_VENDOR_H
@@ -11,18 +12,18 @@
 #include <linux/types.h>
 
 /**
- * struct dma_buf_vendor_phys - where a buffer is
- * @phys:	out: the physical address, which a device without an IOMMU sees
+ * struct dma_buf_vendor_phys - the physical address of a buffer
+ * @phys:	out: the physical address, for devices without an IOMMU
  */
 struct dma_buf_vendor_phys {
 	unsigned long phys;
 };
 
 /**
- * struct dma_buf_vendor_sync - a CPU session on a part of a buffer
+ * struct dma_buf_vendor_sync - CPU access to a part of a buffer
  * @flags:	DMA_BUF_SYNC_* of linux/dma-buf.h
- * @offset:	where the part begins, in bytes
- * @len:	how long it is, in bytes
+ * @offset:	offset of the range in bytes
+ * @len:	length of the range in bytes
  */
 struct dma_buf_vendor_sync {
 	__u64 flags;
@@ -31,16 +32,17 @@ struct dma_buf_vendor_sync {
 };
 
 /*
- * NXP, DMA_BUF_IOCTL_PHYS: the argument is written although its number says _IOW.
- * The whole of a cached buffer is cleaned from the CPU caches and invalidated,
- * each time: the latter not while somebody is writing through them, in a session
- * that has not ended, by a driver's view or a coherent device. The number of a
- * 32-bit program differs; EOVERFLOW is for one whose buffer is beyond 4 GiB.
- * Nothing is held: the address is good as long as the caller has the buffer.
+ * NXP, DMA_BUF_IOCTL_PHYS: the kernel writes the argument although the number is
+ * made with _IOW. Each call cleans the whole of a cached buffer from the CPU
+ * caches and then invalidates it. The invalidate is left out during a CPU access
+ * for writing and for a buffer with unsynchronized writers (a vmap of a driver, a
+ * coherent device). 32-bit programs have another number and get EOVERFLOW for an
+ * address above 4 GiB. The buffer is not pinned: the address is valid for as long
+ * as the caller holds the fd.
  */
 #define DMA_BUF_IOCTL_VENDOR_PHYS	_IOW('b', 10, struct dma_buf_vendor_phys)
 
-/* Rockchip, DMA_BUF_IOCTL_SYNC_PARTIAL: DMA_BUF_IOCTL_SYNC at the cost of a part. */
+/* Rockchip, DMA_BUF_IOCTL_SYNC_PARTIAL: DMA_BUF_IOCTL_SYNC of a part. */
 #define DMA_BUF_IOCTL_VENDOR_SYNC	_IOW('b', 2, struct dma_buf_vendor_sync)
 
 #endif /* _UAPI_LINUX_DMA_BUF_VENDOR_H */
