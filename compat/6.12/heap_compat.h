@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the heaps call and Linux 6.12 does not have, or has by another name. It is
- * included before everything else, by the compiler.
+ * Kernel interfaces that the heaps use and that Linux 6.12 lacks or has under
+ * another name. The compiler includes this file before everything else (-include).
  */
 #ifndef _HEAP_COMPAT_H
 #define _HEAP_COMPAT_H
 
-/* As every file here that logs defines it, which is after this one. */
+/*
+ * The headers below include printk.h, so pr_fmt() has to be defined here already;
+ * files that log define it again, with the same text.
+ */
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <linux/cma.h>
@@ -21,13 +24,13 @@
 #include <linux/pfn_t.h>
 #include <linux/slab.h>
 
-/* Namespaces are words here, and strings in later kernels. */
+/* Linux 6.12 takes namespaces as tokens, later kernels as strings. */
 #undef EXPORT_SYMBOL_NS_GPL
 #define EXPORT_SYMBOL_NS_GPL(sym, ns)	__EXPORT_SYMBOL(sym, "GPL", ns)
 #undef MODULE_IMPORT_NS
 #define MODULE_IMPORT_NS(ns)		MODULE_INFO(import_ns, ns)
 
-/* Earlier stable releases have no such names. The last argument is optional. */
+/* Only later stable releases of 6.12 have these. The last argument is optional. */
 #ifndef kzalloc_obj
 #define HEAP_COMPAT_GFP(zero, gfp, ...)	((zero) | (gfp))
 #define kzalloc_obj(obj, ...) \
@@ -36,17 +39,17 @@
 	kvmalloc_array(count, sizeof(obj), HEAP_COMPAT_GFP(0, ##__VA_ARGS__, GFP_KERNEL))
 #endif
 
-/* A worker that is created runs. */
+/* In Linux 6.12, kthread_create_worker() also starts the worker. */
 #ifndef kthread_run_worker
 #define kthread_run_worker	kthread_create_worker
 #endif
 
-/* The checker takes overlapping mappings that are SKIP_CPU_SYNC for good. */
+/* DMA_API_DEBUG of Linux 6.12 accepts overlapping DMA_ATTR_SKIP_CPU_SYNC mappings. */
 #ifndef DMA_ATTR_DEBUGGING_IGNORE_CACHELINES
 #define DMA_ATTR_DEBUGGING_IGNORE_CACHELINES	0
 #endif
 
-/* Never handed to the DMA API, which knows resources by another function. */
+/* Never passed to the DMA API of Linux 6.12, which has dma_map_resource() instead. */
 #ifndef DMA_ATTR_MMIO
 #define DMA_ATTR_MMIO	BIT(31)
 
@@ -69,7 +72,7 @@ static inline void dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t si
 }
 #endif
 
-/* Page frames have a type of their own here. */
+/* Linux 6.12 has a pfn_t type for page frame numbers. */
 #define vmf_insert_pfn_pmd(vmf, pfn, write) \
 	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
 
@@ -83,16 +86,16 @@ static inline void dev_clear_dma_coherent(struct device *dev)
 }
 
 /**
- * struct heap_compat_walk - which CMA area is looked for
- * @left:	how many come before it
- * @found:	the area
+ * struct heap_compat_walk - search for a CMA area by its index
+ * @left:	number of areas to skip
+ * @found:	the area, or NULL
  */
 struct heap_compat_walk {
 	unsigned int left;
 	struct cma *found;
 };
 
-/* Areas of devices only: hugetlb has some too. */
+/* hugetlb has CMA areas too; dma_contiguous_get_area_by_idx() does not return them. */
 static inline bool heap_compat_is_for_devices(const struct cma *cma)
 {
 	struct device_node *np, *parent;

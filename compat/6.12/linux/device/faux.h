@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A device that nothing is behind, for a kernel without the faux bus: a platform
- * device that no driver binds to.
+ * The faux device interface for a kernel without the faux bus: a platform device
+ * that no driver binds to.
  */
 #ifndef _COMPAT_LINUX_DEVICE_FAUX_H
 #define _COMPAT_LINUX_DEVICE_FAUX_H
