@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * heap_demo: shows a reader, step by step, what a DMA-BUF heap does.
- * Every sentence that it prints has been checked; the first thing that is not as
- * it should be ends the show with its cause and a cure.
+ * heap_demo: shows step by step how a DMA-BUF heap works. Each line is printed
+ * after its statement was checked; the first failure ends the program with its
+ * cause and a cure.
  */
 #include "kselftest.h"
 #include "heap_test.h"
@@ -25,7 +25,7 @@ static void usage(FILE *out)
 		"  SIZE_MIB  size of the buffer in MiB  (default: %d)\n", DEFAULT_MIB);
 }
 
-/* "-" stands for what is not known. */
+/* Unknown sizes are printed as "-". */
 static const char *size_text(char *text, size_t size, int err, __u64 bytes)
 {
 	if (err)
@@ -37,7 +37,7 @@ static const char *size_text(char *text, size_t size, int err, __u64 bytes)
 	return text;
 }
 
-/* A name that other programs know a heap by is a link. */
+/* Alternative names of a heap are symlinks. */
 static bool print_alias(const char *name)
 {
 	char path[PATH_MAX], target[NAME_MAX + 1];
@@ -76,7 +76,7 @@ static void show_heaps(void)
 	int i, count = scandir(HEAP_DIR, &entries, not_hidden, alphasort);
 
 	if (count < 0)
-		fail(errno, "use a kernel with CONFIG_DMABUF_HEAPS=y", "open " HEAP_DIR);
+		fail(errno, "use a kernel with CONFIG_DMABUF_HEAPS=y", "list " HEAP_DIR);
 
 	printf("The DMA-BUF heaps of this machine, in " HEAP_DIR ":\n\n");
 	printf("    %-36s %12s %10s %10s\n", "heap", "base", "size", "free");
@@ -94,7 +94,7 @@ static int open_heap(const char *heap)
 	int fd = heap_open(heap, O_RDONLY);
 
 	if (fd < 0)
-		fail(-fd, "take a name from the table above; load the modules of the heaps",
+		fail(-fd, "use a heap of the table above, or load its module",
 		     "open " HEAP_DIR "/%s", heap);
 	return fd;
 }
@@ -104,20 +104,20 @@ static int take_buffer(int fd, const char *heap, size_t len)
 	int buf = heap_alloc(fd, len);
 
 	if (buf < 0)
-		fail(-buf, "ask for less, or close buffers: the table above shows free space",
+		fail(-buf, "allocate less than the free space in the table above, or free buffers",
 		     "allocate %zu MiB from %s", len >> 20, heap);
 	say("Allocated %zu MiB from %s: fd %d.", len >> 20, heap, buf);
 	return buf;
 }
 
-static char *map_view(int buf, size_t len)
+static char *map_buffer(int buf, size_t len)
 {
-	char *view = buf_map(buf, len, 0);
+	char *map = buf_map(buf, len, 0);
 
-	if (view == MAP_FAILED)
+	if (map == MAP_FAILED)
 		fail(errno, "report this: a buffer can be mapped any number of times",
 		     "mmap %zu MiB", len >> 20);
-	return view;
+	return map;
 }
 
 static void sync_or_fail(int buf, __u64 flags, const char *what)
@@ -132,18 +132,18 @@ static void sync_or_fail(int buf, __u64 flags, const char *what)
 
 static void use_by_cpu(int buf, size_t len)
 {
-	char *writer = map_view(buf, len), *reader = map_view(buf, len);
+	char *writer = map_buffer(buf, len), *reader = map_buffer(buf, len);
 
 	if (zero_differs(writer, len) >= 0)
-		fail(0, "report this: a new buffer must hold nobody's old data",
-		     "every byte of a new buffer is zero");
+		fail(0, "report this: a new buffer must not contain old data",
+		     "find only zeroes in a new buffer");
 	say("All of its %zu bytes are zero.", len);
 
 	sync_or_fail(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, "START");
 	pattern_fill(writer, len, 1);
 	if (pattern_differs(reader, len, 1) >= 0)
 		fail(0, "report this: all mappings of a buffer show the same memory",
-		     "read through the second mapping what the first wrote");
+		     "read through the second mapping the data written through the first");
 	say("A pattern written through one mapping was read through another.");
 	sync_or_fail(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW, "END");
 
@@ -166,7 +166,7 @@ static void use_by_device(int buf, int *drm, __u32 *handle)
 	say("The DRM driver " DRM_DRIVER " imported it through libdrm: GEM handle %u.", *handle);
 }
 
-/* The kernel's own list of buffers, where ours is found by its name. */
+/* Finds the buffer by its name in the kernel's list of all dma-bufs. */
 static void show_bufinfo(int buf)
 {
 	FILE *file;
@@ -199,8 +199,8 @@ static void release(int buf, int drm, __u32 handle, const char *heap, __u64 free
 	close(buf);
 	free_after = heap_free_settled(heap, free_before);
 	if (free_after != free_before)
-		fail(EBUSY, "look for the process that still holds memory: fuser, " BUFINFO,
-		     "get all memory back (%llu of %llu bytes are free)", free_after, free_before);
+		fail(EBUSY, "find the process that holds a buffer of the heap: fuser, " BUFINFO,
+		     "free all memory (%llu of %llu bytes are free)", free_after, free_before);
 	say("Closed: the free space is %llu MiB again, as before.", free_after >> 20);
 }
 
@@ -226,7 +226,7 @@ int main(int argc, char **argv)
 	fd = open_heap(heap);
 	ret = heap_free(heap, &free_bytes);
 	if (ret)
-		fail(-ret, "use a heap <region>-contiguous, on a kernel with CONFIG_CMA_SYSFS",
+		fail(-ret, "use a heap <region>-contiguous and a kernel with CONFIG_CMA_SYSFS",
 		     "read the free space of %s", heap);
 
 	buf = take_buffer(fd, heap, len);

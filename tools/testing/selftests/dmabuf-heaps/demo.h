@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How the demos speak: every sentence that they print has been checked; the
- * first thing that is not as it should be ends the show with its cause and a cure.
+ * Output of the demos: a numbered line for each step that was checked, and for
+ * the first failure its cause and a cure.
  */
 #ifndef DEMO_H
 #define DEMO_H
@@ -12,7 +12,7 @@
 static bool colour;
 static int demo_step;
 
-/* A step that is done and checked. */
+/* Prints a step that was done and checked. */
 static inline __printf(1, 2) void say(const char *fmt, ...)
 {
 	va_list args;
@@ -24,7 +24,7 @@ static inline __printf(1, 2) void say(const char *fmt, ...)
 	putchar('\n');
 }
 
-/* err is an errno, or 0 when no system call is to blame. */
+/* err is an errno, or 0 if no system call failed. */
 static inline __noreturn __printf(3, 4) void fail(int err, const char *cure, const char *fmt, ...)
 {
 	va_list args;
@@ -35,7 +35,7 @@ static inline __noreturn __printf(3, 4) void fail(int err, const char *cure, con
 	vfprintf(stderr, fmt, args);
 	va_end(args);
 	fprintf(stderr, "\nCause:  %s\nCure:   %s\n",
-		err ? strerror(err) : "the contents differ from what was written", cure);
+		err ? strerror(err) : "the contents are not as expected", cure);
 	exit(1);
 }
 

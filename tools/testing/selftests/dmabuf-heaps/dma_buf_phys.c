@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * /dev/dma-buf-phys: the address that it tells is where the bytes are, whoever
- * exported the buffer, and the buffer stays there until the caller lets go.
+ * /dev/dma-buf-phys: the data of a buffer is at the physical address that the
+ * device returns, for every exporter, and the buffer stays there until it is
+ * unpinned.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -10,7 +11,7 @@
 
 #define LEN	heap_len(&self->heap, KIB(256))
 
-TEST(node_is_roots)
+TEST(node_permissions)
 {
 	struct stat st;
 
@@ -21,7 +22,7 @@ TEST(node_is_roots)
 	EXPECT_EQ(0, st.st_gid);
 }
 
-/* Whole buffers within the heap's region, none over another one. */
+/* Buffers lie within the heap's region and do not overlap. */
 HEAP_TEST(within_region)
 {
 	int node = phys_open(_metadata), bufs[3];
@@ -41,27 +42,27 @@ HEAP_TEST(within_region)
 				TH_LOG("%#llx and %#llx", phys[i], phys[j]);
 		}
 	}
-	/* The same again, when asked again, in this file and in another one. */
+	/* Later calls return the same address, on this file and on another one. */
 	for (i = 0; i < ARRAY_SIZE(bufs); i++) {
 		EXPECT_EQ(phys[i], phys_of(_metadata, node, bufs[i], LEN));
 		EXPECT_EQ(phys[i], phys_of(_metadata, phys_open(_metadata), bufs[i], LEN));
 	}
 }
 
-/* What the CPU wrote is there, at every offset, also of a mapping of a part. */
-HEAP_MMAP_TEST(bytes_are_there)
+/* CPU writes are found in memory, also those through a mapping of a part. */
+HEAP_MMAP_TEST(data_is_at_the_address)
 {
 	const size_t page = self->heap.page;
 	int node = phys_open(_metadata);
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN), *part;
+	char *map = buf_mmap(_metadata, buf, LEN), *part;
 	__u64 phys;
 
-	cpu_writes(_metadata, buf, view, LEN, 1);
+	cpu_writes(_metadata, buf, map, LEN, 1);
 	phys = phys_of(_metadata, node, buf, LEN);
 	expect_memory_has(_metadata, phys, LEN, 1);
 
-	cpu_writes(_metadata, buf, view, LEN, 2);
+	cpu_writes(_metadata, buf, map, LEN, 2);
 	expect_memory_has(_metadata, phys, LEN, 2);
 
 	part = buf_map(buf, page, 3 * page);
@@ -70,19 +71,19 @@ HEAP_MMAP_TEST(bytes_are_there)
 	expect_memory_has(_metadata, phys + 3 * page, page, 3);
 }
 
-/* A new buffer's zeroes are in memory before anybody is told the address. */
-HEAP_MMAP_TEST(zeroes_are_there)
+/* The zeroes of a new buffer are in memory before its address is returned. */
+HEAP_MMAP_TEST(zeroes_are_in_memory)
 {
 	int node = phys_open(_metadata), buf;
 
 	heap_dirty(_metadata, &self->heap, LEN);
 	ASSERT_EQ(0, heap_missing(&self->heap));
 	buf = heap_take(_metadata, &self->heap, LEN);
-	EXPECT_EQ(-1, zero_differs(phys_view(_metadata, phys_of(_metadata, node, buf, LEN), LEN),
+	EXPECT_EQ(-1, zero_differs(phys_map(_metadata, phys_of(_metadata, node, buf, LEN), LEN),
 				   LEN));
 }
 
-/* A cached buffer is cleaned for its address, and only for a new one. */
+/* A cached buffer is cleaned when it is pinned, and not when it already is. */
 HEAP_MMAP_TEST(cleaned_once)
 {
 	const int once = self->heap.cached ? 1 : 0;
@@ -95,44 +96,43 @@ HEAP_MMAP_TEST(cleaned_once)
 	expect_passes(_metadata, &self->heap, "the first address", LEN, once, 0);
 	phys_of(_metadata, node, buf, LEN);
 	phys_of(_metadata, other, buf, LEN);
-	expect_passes(_metadata, &self->heap, "no CPU can have written since", LEN, 0, 0);
+	expect_passes(_metadata, &self->heap, "no CPU mapping exists", LEN, 0, 0);
 
 	ASSERT_EQ(0, close(other));
 	buf_mmap(_metadata, buf, LEN);
-	expect_passes(_metadata, &self->heap, "who was told may have written", LEN, 0, once);
+	expect_passes(_metadata, &self->heap, "hardware may have written", LEN, 0, once);
 	phys_of(_metadata, node, buf, LEN);
-	expect_passes(_metadata, &self->heap, "it had the address", LEN, 0, 0);
+	expect_passes(_metadata, &self->heap, "the file has pinned it", LEN, 0, 0);
 
-	/* The view may have written. */
+	/* The CPU may have written through the mapping. */
 	other = phys_open(_metadata);
 	phys_of(_metadata, other, buf, LEN);
-	expect_passes(_metadata, &self->heap, "a new holder", LEN, once, 0);
+	expect_passes(_metadata, &self->heap, "a new file pins it", LEN, once, 0);
 	trace_maintenance(_metadata, "0");
 }
 
-/* The memory is not given to anybody else before PUT. */
-HEAP_TEST(held_until_put)
+/* Each GET is undone by one PUT, through any fd of the buffer. */
+HEAP_TEST(pinned_until_put)
 {
 	int node = phys_open(_metadata);
-	int buf = heap_take(_metadata, &self->heap, LEN), kept = dup(buf);
+	int buf = heap_take(_metadata, &self->heap, LEN), copy = dup(buf);
 	__u64 phys = phys_of(_metadata, node, buf, LEN);
 
-	/* Each GET has a PUT, by any fd of the buffer. */
-	ASSERT_GE(kept, 0);
-	EXPECT_EQ(phys, phys_of(_metadata, node, kept, LEN));
+	ASSERT_GE(copy, 0);
+	EXPECT_EQ(phys, phys_of(_metadata, node, copy, LEN));
 	ASSERT_EQ(0, close(buf));
-	EXPECT_EQ(0, phys_put(node, kept));
-	EXPECT_EQ(0, phys_put(node, kept));
-	EXPECT_EQ(-ENOENT, phys_put(node, kept));
-	EXPECT_EQ(phys, phys_of(_metadata, node, kept, LEN));
-	EXPECT_EQ(0, phys_put(node, kept));
+	EXPECT_EQ(0, phys_put(node, copy));
+	EXPECT_EQ(0, phys_put(node, copy));
+	EXPECT_EQ(-ENOENT, phys_put(node, copy));
+	EXPECT_EQ(phys, phys_of(_metadata, node, copy, LEN));
+	EXPECT_EQ(0, phys_put(node, copy));
 	EXPECT_EQ(LEN, heap_taken(_metadata, &self->heap));
-	ASSERT_EQ(0, close(kept));
+	ASSERT_EQ(0, close(copy));
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* A file holds its buffers without their fds, until it is closed. */
-HEAP_TEST(held_until_closed)
+/* Closing the fds of a buffer does not unpin it; closing the file does. */
+HEAP_TEST(pinned_until_closed)
 {
 	int node = phys_open(_metadata), other = phys_open(_metadata);
 	int first = heap_take(_metadata, &self->heap, LEN);
@@ -159,7 +159,7 @@ HEAP_TEST(held_until_closed)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-HEAP_TEST(killed_holder)
+HEAP_TEST(killed_while_pinned)
 {
 	struct victim child;
 
@@ -186,7 +186,6 @@ HEAP_TEST(killed_holder)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* Two processes with one file. */
 static void get_and_put(struct __test_metadata *_metadata, int node, int buf, size_t len,
 			__u64 phys)
 {
@@ -198,6 +197,7 @@ static void get_and_put(struct __test_metadata *_metadata, int node, int buf, si
 	}
 }
 
+/* Two processes share an open file. */
 HEAP_TEST(two_processes)
 {
 	int node = phys_open(_metadata);
@@ -215,23 +215,23 @@ HEAP_TEST(two_processes)
 	EXPECT_EQ(-ENOENT, phys_put(node, buf));
 }
 
-/* The address of another exporter's buffer is true, or it is not contiguous. */
+/* Another exporter's buffer has a correct address, or none as it is not contiguous. */
 static int check_foreign(struct __test_metadata *_metadata, int node, int buf, size_t len)
 {
-	__u64 phys, told;
-	void *view = buf_mmap(_metadata, buf, len);
-	int ret = phys_get(node, buf, &phys, &told);
+	__u64 phys, reported;
+	void *map = buf_mmap(_metadata, buf, len);
+	int ret = phys_get(node, buf, &phys, &reported);
 
 	if (!ret) {
-		EXPECT_EQ(len, told);
-		cpu_writes(_metadata, buf, view, len, phys);
+		EXPECT_EQ(len, reported);
+		cpu_writes(_metadata, buf, map, len, phys);
 		expect_memory_has(_metadata, phys, len, phys);
 		EXPECT_EQ(0, phys_put(node, buf));
 	} else {
 		EXPECT_EQ(PHYS_UNTOUCHED, phys);
-		EXPECT_EQ(PHYS_UNTOUCHED, told);
+		EXPECT_EQ(PHYS_UNTOUCHED, reported);
 	}
-	ASSERT_EQ(0, munmap(view, len));
+	ASSERT_EQ(0, munmap(map, len));
 	return ret;
 }
 
@@ -247,7 +247,7 @@ TEST(other_exporters)
 
 	count = scandir(HEAP_DIR, &entries, is_foreign, alphasort);
 	ASSERT_GT(count, 0)
-		TH_LOG("no heap of the kernel's own: CONFIG_DMABUF_HEAPS_SYSTEM");
+		TH_LOG("the kernel has no heap of its own: set CONFIG_DMABUF_HEAPS_SYSTEM");
 	for (i = 0; i < count; i++) {
 		int heap = heap_open(entries[i]->d_name, O_RDWR);
 		int buf = heap_alloc(heap, page_size());
@@ -261,10 +261,11 @@ TEST(other_exporters)
 }
 
 /*
- * The system heap takes a block and a page: sometimes the one after it. What is
- * told to be contiguous is seen to be, and not all of them can be.
+ * The system heap serves this length with a block of 16 pages and a single page,
+ * which are adjacent by chance only. A buffer either is refused or is contiguous,
+ * and at least one of many is refused.
  */
-TEST(scattered)
+TEST(not_contiguous)
 {
 	const size_t len = 17 * page_size();
 	int node = phys_open(_metadata), heap = heap_open("system", O_RDWR);
@@ -279,13 +280,13 @@ TEST(scattered)
 		if (ret)
 			ASSERT_EQ(-EINVAL, ret);
 		refused += ret != 0;
-		/* A refusal leaves nothing, for these calls either. */
+		/* Neither GET has left a pin behind. */
 		EXPECT_EQ(-ENOENT, phys_put(node, buf));
 	}
 	EXPECT_GT(refused, 0);
 }
 
-TEST(at_most)
+TEST(pin_limit)
 {
 	int node = phys_open(_metadata), other = phys_open(_metadata);
 	int heap = heap_open("system", O_RDWR), first, buf, i;
@@ -302,10 +303,10 @@ TEST(at_most)
 	}
 	buf = heap_alloc(heap, page_size());
 	EXPECT_EQ(-EMFILE, phys_get(node, buf, &phys, &len));
-	/* What it has it can have again; another file has room, and this one after PUT. */
+	/* The limit is for one file, and only for buffers that it has not pinned. */
 	phys_of(_metadata, node, first, page_size());
 	phys_of(_metadata, other, buf, page_size());
-	/* DMA_API_DEBUG does not like this exporter's buffers to be mapped twice. */
+	/* DMA_API_DEBUG complains when a buffer of the system heap is mapped twice. */
 	ASSERT_EQ(0, close(other));
 	EXPECT_EQ(0, phys_put(node, first));
 	EXPECT_EQ(-EMFILE, phys_get(node, buf, &phys, &len));
@@ -313,8 +314,8 @@ TEST(at_most)
 	EXPECT_EQ(0, phys_get(node, buf, &phys, &len));
 }
 
-/* An administrator sees in bufinfo who has an address, by the device's name. */
-static bool bufinfo_names_us(struct __test_metadata *_metadata, const char *exporter)
+/* Whether bufinfo lists dma-buf-phys as an importer of a buffer of this exporter. */
+static bool bufinfo_lists_us(struct __test_metadata *_metadata, const char *exporter)
 {
 	FILE *bufinfo = fopen("/sys/kernel/debug/dma_buf/bufinfo", "r");
 	bool ours = false, found = false;
@@ -332,16 +333,16 @@ static bool bufinfo_names_us(struct __test_metadata *_metadata, const char *expo
 	return found;
 }
 
-HEAP_TEST(bufinfo_tells)
+HEAP_TEST(listed_in_bufinfo)
 {
 	int node = phys_open(_metadata);
 	int buf = heap_take(_metadata, &self->heap, LEN);
 
-	EXPECT_FALSE(bufinfo_names_us(_metadata, self->heap.name));
+	EXPECT_FALSE(bufinfo_lists_us(_metadata, self->heap.name));
 	phys_of(_metadata, node, buf, LEN);
-	EXPECT_TRUE(bufinfo_names_us(_metadata, self->heap.name));
+	EXPECT_TRUE(bufinfo_lists_us(_metadata, self->heap.name));
 	ASSERT_EQ(0, phys_put(node, buf));
-	EXPECT_FALSE(bufinfo_names_us(_metadata, self->heap.name));
+	EXPECT_FALSE(bufinfo_lists_us(_metadata, self->heap.name));
 }
 
 TEST_HARNESS_MAIN

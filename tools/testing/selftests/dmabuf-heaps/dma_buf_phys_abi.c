@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What user space says to /dev/dma-buf-phys: our own ioctls with bad input, in
- * which nothing stays held, and the frozen ones of TI and NXP as their libraries
- * call them. All of it works for a 32-bit program on a 64-bit kernel too.
+ * The ioctls of /dev/dma-buf-phys: invalid input fails and leaves no buffer
+ * pinned, and the frozen ioctls of TI and NXP work as their libraries use them.
+ * Compiled for 32 bits, this tests the same ioctls on a 64-bit kernel.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -11,8 +11,8 @@
 
 #define LEN	heap_len(&self->heap, KIB(64))
 
-/* As vendors' headers have them, for 32 and for 64 bits. */
-TEST(numbers)
+/* The numbers of the vendors' headers, equal for 32-bit and 64-bit programs. */
+TEST(ioctl_numbers)
 {
 	EXPECT_EQ(0xC0104400, DMA_BUF_PHYS_TI_CONVERT);
 	EXPECT_EQ(0xC0104D20, DMA_BUF_PHYS_NXP_PHYS);
@@ -23,7 +23,7 @@ TEST(numbers)
 	EXPECT_EQ(DMA_BUF_PHYS_PUT_SIZE_VER0, sizeof(struct dma_buf_phys_put));
 }
 
-/* Every call that takes an fd gives the same answer to a wrong one. */
+/* All ioctls fail with the same error for the same invalid fd. */
 TEST(wrong_fds)
 {
 	int node = phys_open(_metadata), closed = dup(node);
@@ -53,7 +53,7 @@ TEST(wrong_fds)
 	}
 }
 
-TEST(unknown_numbers)
+TEST(unknown_ioctls)
 {
 	int node = phys_open(_metadata);
 	__u64 arg[8] = {};
@@ -93,7 +93,7 @@ HEAP_TEST(unknown_flags)
 	EXPECT_EQ(-ENOENT, phys_put(node, buf));
 }
 
-/* A struct of this many bytes; the ones after the end that we know are `tail`. */
+/* Passes a struct of this size; its last byte is `tail` if the kernel's is shorter. */
 static int sized(int node, unsigned long request, int buf, __u32 size, char tail)
 {
 	const size_t known = request == DMA_BUF_PHYS_IOC_GET ? sizeof(struct dma_buf_phys_get) :
@@ -113,7 +113,7 @@ static int sized(int node, unsigned long request, int buf, __u32 size, char tail
 	return ret;
 }
 
-HEAP_TEST(sizes)
+HEAP_TEST(struct_sizes)
 {
 	static const __u32 small[] = { 0, 1, 4, 8, 12, 15 };
 	const __u32 page = page_size();
@@ -147,7 +147,7 @@ HEAP_TEST(sizes)
 	EXPECT_EQ(-ENOENT, phys_put(node, buf));
 }
 
-/* A struct of which the kernel can read everything, and write nothing. */
+/* A struct on a read-only page. */
 static void *read_only(struct __test_metadata *_metadata, const void *bytes, size_t len)
 {
 	void *page = mmap(NULL, page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
@@ -159,7 +159,7 @@ static void *read_only(struct __test_metadata *_metadata, const void *bytes, siz
 	return page;
 }
 
-/* Wherever a call faults, nothing stays held by it, and the next one works. */
+/* A call that faults leaves no buffer pinned, and the next call works. */
 HEAP_TEST(faults)
 {
 	static const unsigned long requests[] = {
@@ -180,7 +180,7 @@ HEAP_TEST(faults)
 		EXPECT_EQ(-EFAULT, phys_ioctl(node, requests[i], page));
 	EXPECT_EQ(-ENOENT, phys_put(node, buf));
 
-	/* The struct's end is on a page that is not there. */
+	/* The struct crosses into an unmapped page. */
 	page = mmap(NULL, 2 * page_size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		    -1, 0);
 	ASSERT_NE(MAP_FAILED, page);
@@ -198,15 +198,15 @@ HEAP_TEST(faults)
 	phys_of(_metadata, node, buf, LEN);
 }
 
-/* TI: one buffer for each file, until that is closed, whatever else it does. */
-HEAP_TEST(ti_converts)
+/* TI: one buffer for each file, pinned until the file is closed. */
+HEAP_TEST(ti_convert)
 {
 	int node = phys_open(_metadata), other = phys_open(_metadata);
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	int second = heap_take(_metadata, &self->heap, LEN);
 	__u64 phys, again, expected = phys_of(_metadata, other, buf, LEN);
 
-	/* What failed does not count. */
+	/* A failed call does not use up the one buffer of the file. */
 	EXPECT_EQ(-EBADF, phys_vendor(node, DMA_BUF_PHYS_TI_CONVERT, -1, &phys));
 	EXPECT_EQ(0, phys_vendor(node, DMA_BUF_PHYS_TI_CONVERT, buf, &phys));
 	EXPECT_EQ(expected, phys);
@@ -216,7 +216,7 @@ HEAP_TEST(ti_converts)
 	EXPECT_EQ(0, phys_vendor(other, DMA_BUF_PHYS_TI_CONVERT, second, &again));
 	EXPECT_NE(phys, again);
 
-	/* PUT is for GET. */
+	/* PUT undoes GET only. */
 	EXPECT_EQ(-ENOENT, phys_put(node, buf));
 	EXPECT_EQ(phys, phys_of(_metadata, node, buf, LEN));
 	EXPECT_EQ(0, phys_put(node, buf));
@@ -231,7 +231,7 @@ HEAP_TEST(ti_converts)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* NXP: the same address, and nothing is held: their programs never let go. */
+/* NXP: the same address, and no pin, as the libraries never unpin a buffer. */
 HEAP_TEST(nxp_phys)
 {
 	int node = phys_open(_metadata), buf = heap_take(_metadata, &self->heap, LEN);
@@ -268,21 +268,21 @@ HEAP_TEST(nxp_name)
 	EXPECT_EQ(buf, name16.fd);
 }
 
-static void check_nxp_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
-			     int node, int buf, size_t len, int clean, int invalidate)
+static void check_nxp_flush(struct __test_metadata *_metadata, const struct heap_state *heap,
+			    int node, int buf, size_t len, int clean, int invalidate)
 {
 	__u64 phys;
 
 	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, phys_vendor(node, DMA_BUF_PHYS_NXP_PHYS, buf, &phys));
-	expect_passes(_metadata, heap, "NXP's call", len, heap->cached ? clean : 0,
+	expect_passes(_metadata, heap, "NXP's ioctl", len, heap->cached ? clean : 0,
 		      heap->cached ? invalidate : 0);
 }
 
 /*
- * A library opens the heap, takes a length that is no multiple of anything, asks
- * for the address at once, maps, and asks again where others begin and end a
- * session: each time a cached buffer is cleaned and invalidated.
+ * NXP's library allocates a length that is no multiple of the page size, gets the
+ * address before it maps the buffer, and gets it again in place of
+ * DMA_BUF_IOCTL_SYNC. Each time a cached buffer is cleaned and invalidated.
  */
 HEAP_MMAP_TEST(nxp_library)
 {
@@ -290,28 +290,28 @@ HEAP_MMAP_TEST(nxp_library)
 	int node = phys_open(_metadata);
 	int heap = heap_open(self->heap.name, O_RDWR), buf = heap_alloc(heap, want);
 	__u64 phys = 0, again;
-	char *view;
+	char *map;
 
 	ASSERT_GE(buf, 0);
 	trace_maintenance(_metadata, "1");
-	/* Its zeroes are cleaned; nobody has a view that could hold old bytes. */
-	check_nxp_passes(_metadata, &self->heap, node, buf, LEN, 1, 0);
+	/* The zeroes are cleaned; without a CPU mapping no cache line is stale. */
+	check_nxp_flush(_metadata, &self->heap, node, buf, LEN, 1, 0);
 	EXPECT_EQ(0, phys_vendor(node, DMA_BUF_PHYS_NXP_PHYS, buf, &phys));
 	EXPECT_NE(0, phys);
-	EXPECT_EQ(-1, zero_differs(phys_view(_metadata, phys, LEN), LEN));
+	EXPECT_EQ(-1, zero_differs(phys_map(_metadata, phys, LEN), LEN));
 
-	view = buf_mmap(_metadata, buf, want);
-	/* A view may have written before the device reads, and after. */
-	check_nxp_passes(_metadata, &self->heap, node, buf, LEN, 2, 1);
-	pattern_fill(view, LEN / 2, 31);
-	check_nxp_passes(_metadata, &self->heap, node, buf, LEN, 2, 1);
+	map = buf_mmap(_metadata, buf, want);
+	/* The CPU may write through the mapping before and after the device reads. */
+	check_nxp_flush(_metadata, &self->heap, node, buf, LEN, 2, 1);
+	pattern_fill(map, LEN / 2, 31);
+	check_nxp_flush(_metadata, &self->heap, node, buf, LEN, 2, 1);
 	trace_maintenance(_metadata, "0");
 	expect_memory_has(_metadata, phys, LEN / 2, 31);
 	EXPECT_EQ(0, phys_vendor(node, DMA_BUF_PHYS_NXP_PHYS, buf, &again));
 	EXPECT_EQ(phys, again);
-	EXPECT_EQ(-1, pattern_differs(view, LEN / 2, 31));
+	EXPECT_EQ(-1, pattern_differs(map, LEN / 2, 31));
 
-	ASSERT_EQ(0, munmap(view, want));
+	ASSERT_EQ(0, munmap(map, want));
 	ASSERT_EQ(0, close(buf));
 	ASSERT_EQ(0, close(heap));
 	EXPECT_EQ(0, heap_missing(&self->heap));

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the operations on buffers of heaps cost, in nanoseconds of the guest's
- * clock: under `vm --icount` each of them is an instruction.
+ * Measures the cost of operations on the buffers of heaps, in nanoseconds of the
+ * guest's clock. With `vm --icount` a nanosecond is an instruction.
  *
  *	heap_bench SIZE,... LABEL=HEAP...
  *
- * Every operation is done a few times in a row, of which the first does not count: it may
- * move pages out of the way and fill allocators. Of the others the cheapest does:
- * what is above it is a timer's interrupt, or the clock, which counts in steps of
- * 16 ns on virt. What an operation needs and what it leaves are not measured.
+ * Every operation is repeated. The first round is not counted because it may
+ * migrate pages and fill allocators. The result is the cheapest of the other rounds:
+ * the rest of the cost is timer interrupts and the resolution of the clock, which is
+ * 16 ns on virt. Set-up and clean-up of an operation are not measured.
  */
 #include <linux/dma-buf-sync.h>
 
@@ -22,26 +22,26 @@
 
 struct operation;
 
-/* A heap, and a buffer for operations that do not change what the next one costs. */
+/* A heap, and a buffer for operations that leave the buffer as it was. */
 struct bench {
 	const struct operation *op;
 	const struct bench_heap *heap;
 	size_t size;
 	int buf;
-	char *view;
-	int cards[IMPORTERS];
+	char *map;
+	int edu[IMPORTERS];
 	int sync;
 };
 
 /**
- * struct operation - a few figures that are measured together
- * @names:	of the figures, in results
- * @set_up:	called before the first time, or NULL
- * @once:	measures each of the figures
- * @importers:	that have mapped the buffer of @set_up
- * @arg:	what @once makes of it
- * @no_null:	buffers with nothing behind them have no such thing
- * @needs_cache: of freed memory, which the kernel's heaps have not
+ * struct operation - figures that are measured together
+ * @names:	names of the figures in the results
+ * @set_up:	called before the first round, or NULL
+ * @once:	runs a round and measures each of the figures
+ * @importers:	number of devices that have mapped the buffer of @set_up
+ * @arg:	argument of @once
+ * @no_null:	not possible with the null heap, whose buffers have no memory
+ * @needs_pool:	only for heaps that recycle memory
  */
 struct operation {
 	const char *names[FIGURES];
@@ -50,10 +50,10 @@ struct operation {
 	int importers;
 	__u64 arg;
 	bool no_null;
-	bool needs_cache;
+	bool needs_pool;
 };
 
-/* The clock of a kernel thread, as a process has one; CLOCK_REALTIME without it. */
+/* The CPU clock of a kernel thread, or CLOCK_REALTIME if there is no such thread. */
 static clockid_t thread_clock(const char *name)
 {
 	char path[PATH_MAX], comm[32] = "";
@@ -78,36 +78,36 @@ static clockid_t thread_clock(const char *name)
 	return clock;
 }
 
-/* So that not every round begins at the same point of the clock's step. */
+/* Makes rounds begin at different points within a step of the clock. */
 static void shift(int instructions)
 {
 	while (instructions-- > 0)
 		__asm__ volatile("" : : : "memory");
 }
 
-static int card_open(void)
+static int edu_open(void)
 {
-	int card = open("/dev/edu-dma", O_RDWR | O_CLOEXEC);
+	int edu = open("/dev/edu-dma", O_RDWR | O_CLOEXEC);
 
-	if (card < 0)
-		bench_die("/dev/edu-dma: %s: modprobe edu_dma, QEMU with -device edu",
+	if (edu < 0)
+		bench_die("/dev/edu-dma: %s: run QEMU with -device edu, then modprobe edu_dma",
 			  strerror(errno));
-	return card;
+	return edu;
 }
 
-static void card_import(int card, int buf)
+static void edu_import(int edu, int buf)
 {
 	struct edu_dma_import import = {
 		.fd = buf, .access = EDU_DMA_READS | EDU_DMA_WRITES,
 	};
 
-	if (ioctl(card, EDU_DMA_IOC_IMPORT, &import))
+	if (ioctl(edu, EDU_DMA_IOC_IMPORT, &import))
 		bench_die("import: %s", strerror(errno));
 }
 
-static void card_release(int card)
+static void edu_release(int edu)
 {
-	if (ioctl(card, EDU_DMA_IOC_RELEASE))
+	if (ioctl(edu, EDU_DMA_IOC_RELEASE))
 		bench_die("release: %s", strerror(errno));
 }
 
@@ -119,7 +119,7 @@ static void sync_all(int buf, __u64 flags)
 		bench_die("DMA_BUF_IOCTL_SYNC: %s", strerror(-ret));
 }
 
-static void sync_part(const struct bench *b, __u64 flags)
+static void sync_range(const struct bench *b, __u64 flags)
 {
 	struct dma_buf_sync_range range = {
 		.size = sizeof(range), .fd = b->buf, .flags = flags,
@@ -130,9 +130,9 @@ static void sync_part(const struct bench *b, __u64 flags)
 		bench_die("DMA_BUF_SYNC_RANGE: %s", strerror(errno));
 }
 
-static void with_card(struct bench *b)
+static void with_edu(struct bench *b)
 {
-	b->cards[0] = card_open();
+	b->edu[0] = edu_open();
 }
 
 static void with_buffer(struct bench *b)
@@ -140,7 +140,7 @@ static void with_buffer(struct bench *b)
 	b->buf = bench_take(b->heap, b->size);
 }
 
-/* A buffer that some devices have mapped, and a CPU looks at. */
+/* A buffer that some devices and the CPU have mapped. */
 static void with_importers(struct bench *b)
 {
 	int i;
@@ -150,16 +150,16 @@ static void with_importers(struct bench *b)
 	if (b->sync < 0)
 		bench_die("/dev/dma-buf-sync: %s", strerror(errno));
 	for (i = 0; i < b->op->importers; i++) {
-		b->cards[i] = card_open();
-		card_import(b->cards[i], b->buf);
+		b->edu[i] = edu_open();
+		edu_import(b->edu[i], b->buf);
 	}
 	if (bench_is(b->heap, BENCH_NULL))
 		return;
-	b->view = buf_map(b->buf, b->size, 0);
-	if (b->view == MAP_FAILED)
+	b->map = buf_map(b->buf, b->size, 0);
+	if (b->map == MAP_FAILED)
 		bench_die("mmap: %s", strerror(errno));
 	sync_all(b->buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW);
-	*b->view = 1;
+	*b->map = 1;
 	sync_all(b->buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW);
 }
 
@@ -167,37 +167,37 @@ static void tear_down(struct bench *b)
 {
 	int i;
 
-	if (b->view)
-		munmap(b->view, b->size);
+	if (b->map)
+		munmap(b->map, b->size);
 	for (i = 0; i < IMPORTERS; i++)
-		if (b->cards[i] >= 0)
-			close(b->cards[i]);
+		if (b->edu[i] >= 0)
+			close(b->edu[i]);
 	if (b->sync >= 0)
 		close(b->sync);
 	if (b->buf >= 0)
 		close(b->buf);
 }
 
-/* Allocate, and attach and map; close what no device has any more. */
+/* Allocate; allocate, attach and map; close. The pool is empty before. */
 static void once_cold(const struct bench *b, __u64 *cost)
 {
 	__u64 start;
 	int buf;
 
-	bench_empty(b->heap);
+	bench_drain(b->heap);
 	start = bench_now();
 	buf = bench_take(b->heap, b->size);
 	cost[0] = bench_now() - start;
-	card_import(b->cards[0], buf);
+	edu_import(b->edu[0], buf);
 	cost[1] = bench_now() - start;
-	card_release(b->cards[0]);
+	edu_release(b->edu[0]);
 	start = bench_now();
 	close(buf);
 	cost[2] = bench_now() - start;
 }
 
-/* What the thread has run that zeroes freed memory; 0 without one. */
-static __u64 zeroing(void)
+/* CPU time of the worker that zeroes freed memory; 0 without one. */
+static __u64 worker_time(void)
 {
 	static clockid_t clock;
 	struct timespec t;
@@ -209,16 +209,16 @@ static __u64 zeroing(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* What is done of a buffer when it is closed and nobody waits. */
+/* The work of the worker for a buffer that was closed. */
 static void once_background(const struct bench *b, __u64 *cost)
 {
 	__u64 start;
 
 	bench_settle(b->heap);
-	start = zeroing();
+	start = worker_time();
 	close(bench_take(b->heap, b->size));
 	bench_settle(b->heap);
-	cost[0] = zeroing() - start;
+	cost[0] = worker_time() - start;
 }
 
 static void once_warm(const struct bench *b, __u64 *cost)
@@ -233,7 +233,7 @@ static void once_warm(const struct bench *b, __u64 *cost)
 	cost[0] = bench_now() - start;
 }
 
-/* Attach and map for the first time, and again, with no CPU's view in between. */
+/* Attach and map for the first and for the second time, without a CPU mapping. */
 static void once_map(const struct bench *b, __u64 *cost)
 {
 	__u64 start;
@@ -243,42 +243,42 @@ static void once_map(const struct bench *b, __u64 *cost)
 	buf = bench_take(b->heap, b->size);
 	for (i = 0; i < 2; i++) {
 		start = bench_now();
-		card_import(b->cards[0], buf);
+		edu_import(b->edu[0], buf);
 		cost[i] = bench_now() - start;
-		card_release(b->cards[0]);
+		edu_release(b->edu[0]);
 	}
 	close(buf);
 }
 
-/* An address that is so far from a multiple of 2 MiB, with nothing there. */
+/* An unused range of addresses that begins at a multiple of 2 MiB plus off. */
 static char *free_address(size_t size, size_t off)
 {
 	char *hole = mmap(NULL, size + 2 * HUGE, PROT_NONE,
 			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (hole == MAP_FAILED)
-		bench_die("an address for %zu bytes: %s", size, strerror(errno));
+		bench_die("no free address range of %zu bytes: %s", size, strerror(errno));
 	munmap(hole, size + 2 * HUGE);
 	return (char *)(((uintptr_t)hole + HUGE - 1) / HUGE * HUGE) + off;
 }
 
-/* One store for each page, as a program's own writes would be spread over them. */
+/* Stores one word in each page, to take all page faults of the buffer. */
 static void once_touch(const struct bench *b, __u64 *cost)
 {
-	char *at = free_address(b->size, b->op->arg), *view;
+	char *at = free_address(b->size, b->op->arg), *map;
 	const size_t page = page_size();
 	__u64 start = bench_now();
 	size_t done;
 
-	view = mmap(at, b->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+	map = mmap(at, b->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
 		    b->buf, 0);
-	if (view == MAP_FAILED)
+	if (map == MAP_FAILED)
 		bench_die("mmap: %s", strerror(errno));
 	for (done = 0; done < b->size; done += page)
-		__atomic_store_n((__u64 *)(view + done), done, __ATOMIC_RELAXED);
+		__atomic_store_n((__u64 *)(map + done), done, __ATOMIC_RELAXED);
 	cost[0] = bench_now() - start;
 	start = bench_now();
-	munmap(view, b->size);
+	munmap(map, b->size);
 	cost[1] = bench_now() - start;
 }
 
@@ -291,20 +291,20 @@ static void once_sync(const struct bench *b, __u64 *cost)
 	cost[0] = bench_now() - start;
 }
 
-static void once_sync_part(const struct bench *b, __u64 *cost)
+static void once_sync_range(const struct bench *b, __u64 *cost)
 {
 	__u64 start = bench_now();
 
-	sync_part(b, DMA_BUF_SYNC_START | b->op->arg);
-	sync_part(b, DMA_BUF_SYNC_END | b->op->arg);
+	sync_range(b, DMA_BUF_SYNC_START | b->op->arg);
+	sync_range(b, DMA_BUF_SYNC_END | b->op->arg);
 	cost[0] = bench_now() - start;
 }
 
 static const struct operation operations[] = {
-	{ .names = { "cold", "cold_map", "close" }, .set_up = with_card, .once = once_cold },
+	{ .names = { "cold", "cold_map", "close" }, .set_up = with_edu, .once = once_cold },
 	{ .names = { "warm" }, .once = once_warm },
-	{ .names = { "background" }, .once = once_background, .needs_cache = true },
-	{ .names = { "map_first", "map_again" }, .set_up = with_card, .once = once_map },
+	{ .names = { "background" }, .once = once_background, .needs_pool = true },
+	{ .names = { "map_first", "map_again" }, .set_up = with_edu, .once = once_map },
 	{ .names = { "touch_aligned", "munmap_aligned" }, .set_up = with_buffer,
 	  .once = once_touch, .no_null = true },
 	{ .names = { "touch_unaligned", "munmap_unaligned" }, .set_up = with_buffer,
@@ -319,17 +319,17 @@ static const struct operation operations[] = {
 	  .importers = 1, .arg = DMA_BUF_SYNC_READ },
 	{ .names = { "sync_write_1" }, .set_up = with_importers, .once = once_sync,
 	  .importers = 1, .arg = DMA_BUF_SYNC_WRITE },
-	{ .names = { "sync_part_1" }, .set_up = with_importers, .once = once_sync_part,
+	{ .names = { "sync_part_1" }, .set_up = with_importers, .once = once_sync_range,
 	  .importers = 1, .arg = DMA_BUF_SYNC_RW },
 };
 
-/* What is short is done more often, as the clock's step is more of it. */
+/* Short operations are repeated more often: the clock's resolution matters more. */
 static bool is_enough(int round, __u64 spent)
 {
 	return round == 25 || (round >= 4 && spent > 20000000);
 }
 
-/* One heap's figures, the least of some rounds. */
+/* Measures the figures of one heap: the least of all rounds but the first. */
 static void measure(const struct operation *op, const struct bench_heap *heap, size_t size,
 		    __u64 *least)
 {
@@ -338,7 +338,7 @@ static void measure(const struct operation *op, const struct bench_heap *heap, s
 	int i, round;
 
 	memset(least, 0xff, FIGURES * sizeof(*least));
-	memset(b.cards, 0xff, sizeof(b.cards));
+	memset(b.edu, 0xff, sizeof(b.edu));
 	if (op->set_up)
 		op->set_up(&b);
 	for (round = 0; !is_enough(round, spent); round++) {
@@ -355,7 +355,7 @@ static void measure(const struct operation *op, const struct bench_heap *heap, s
 static bool applies(const struct operation *op, const struct bench_heap *heap)
 {
 	return !(op->no_null && bench_is(heap, BENCH_NULL)) &&
-	       !(op->needs_cache && !bench_has_cache(heap));
+	       !(op->needs_pool && !bench_has_pool(heap));
 }
 
 static int by_value(const void *a, const void *b)
@@ -365,8 +365,8 @@ static int by_value(const void *a, const void *b)
 	return *x < *y ? -1 : *x > *y;
 }
 
-/* What each turn had for one figure: the one in the middle. */
-static __u64 middle(__u64 (*turns)[FIGURES], int count, int figure)
+/* The median of one figure over all turns. */
+static __u64 median(__u64 (*turns)[FIGURES], int count, int figure)
 {
 	__u64 values[TURNS];
 	int i;
@@ -378,8 +378,8 @@ static __u64 middle(__u64 (*turns)[FIGURES], int count, int figure)
 }
 
 /*
- * What an allocator of pages costs depends on what was done before, once in a
- * while by much, so heaps take turns where that shows.
+ * The cost of the page allocator depends on earlier allocations and varies a lot
+ * at times. Small sizes show it, so the heaps take turns there.
  */
 static void compare(const struct operation *op, const struct bench_args *args, size_t size)
 {
@@ -394,7 +394,7 @@ static void compare(const struct operation *op, const struct bench_args *args, s
 	for (h = 0; h < args->heap_count; h++)
 		for (i = 0; applies(op, &args->heaps[h]) && i < FIGURES && op->names[i]; i++)
 			bench_row(op->names[i], args->heaps[h].label, size,
-				  middle(least[h], turns, i), "instructions");
+				  median(least[h], turns, i), "instructions");
 }
 
 int main(int argc, char **argv)
@@ -405,12 +405,13 @@ int main(int argc, char **argv)
 
 	bench_parse(&args, argc, argv);
 	for (h = 0; h < args.heap_count; h++)
-		if (bench_is(&args.heaps[h], BENCH_OURS) && !bench_has_cache(&args.heaps[h]))
-			printf("# %s has no cache: nothing of it is warm\n", args.heaps[h].name);
+		if (bench_is(&args.heaps[h], BENCH_OURS) && !bench_has_pool(&args.heaps[h]))
+			printf("# %s recycles no memory: its warm figures are cold ones\n",
+			       args.heaps[h].name);
 	for (op = 0; op < sizeof(operations) / sizeof(*operations); op++)
 		for (s = 0; s < args.size_count; s++)
 			compare(&operations[op], &args, args.sizes[s]);
 	for (h = 0; h < args.heap_count; h++)
-		bench_empty(&args.heaps[h]);
+		bench_drain(&args.heaps[h]);
 	return 0;
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the benchmark's programs share: heaps by a short name, what of a heap's
- * cache of freed memory is visible in debugfs, and lines of CSV for results:
+ * Shared by the benchmarks: heaps with a label for the results, the debugfs files
+ * of a heap's pool, and results as lines of CSV:
  *
  *	operation,heap,size in bytes,value,unit
  *
- * Results go to stdout, everything else is a line that begins with '#'. A call
- * that fails ends the program: there is nothing to measure then.
+ * Results go to stdout; all other lines there begin with '#'. A call that fails
+ * ends the program, because its figures would be meaningless.
  */
 #ifndef HEAP_BENCH_H
 #define HEAP_BENCH_H
@@ -14,7 +14,7 @@
 #include "kselftest.h"
 #include "heap_test.h"
 
-/* Names in results. Ours is the one with a cache, and parts to sync. */
+/* Labels with a meaning: our heaps may have a pool, the null heap has no memory. */
 #define BENCH_OURS	"ours"
 #define BENCH_NULL	"null"
 
@@ -66,7 +66,7 @@ static inline bool bench_is(const struct bench_heap *heap, const char *label)
 	return !strcmp(heap->label, label);
 }
 
-/* Sizes in KiB, with commas between them. */
+/* Sizes in KiB, separated by commas. */
 static inline void bench_parse_sizes(struct bench_args *args, const char *text)
 {
 	char *end;
@@ -75,7 +75,8 @@ static inline void bench_parse_sizes(struct bench_args *args, const char *text)
 		size_t size = KIB(strtoul(text, &end, 0));
 
 		if (!size || args->size_count == BENCH_SIZES || (*end && *end != ','))
-			bench_die("sizes in KiB, with commas between them: %s", text);
+			bench_die("not a list of up to %d sizes in KiB, separated by commas: %s",
+				  BENCH_SIZES, text);
 		args->sizes[args->size_count++] = size;
 	}
 }
@@ -114,15 +115,15 @@ static inline int bench_take(const struct bench_heap *heap, size_t size)
 	return buf;
 }
 
-/* Bytes in one state of the heap's cache of freed memory; 0 without one. */
-static inline __u64 bench_cached(const struct bench_heap *heap, const char *state)
+/* Bytes of the heap's pool that are in this state; 0 without a pool. */
+static inline __u64 bench_pool_bytes(const struct bench_heap *heap, const char *state)
 {
 	__u64 bytes;
 
 	return read_number(&bytes, HEAP_DEBUGFS "/%s/pool/%s", heap->name, state) ? 0 : bytes;
 }
 
-static inline bool bench_has_cache(const struct bench_heap *heap)
+static inline bool bench_has_pool(const struct bench_heap *heap)
 {
 	char path[PATH_MAX];
 
@@ -130,21 +131,21 @@ static inline bool bench_has_cache(const struct bench_heap *heap)
 	return !access(path, F_OK);
 }
 
-/* What was freed is zeroed in the background; here until it is. */
+/* Waits until the worker has zeroed all freed memory. */
 static inline void bench_settle(const struct bench_heap *heap)
 {
 	const struct timespec pause = { .tv_nsec = 2 * 1000 * 1000 };
 	int i;
 
-	for (i = 0; bench_cached(heap, "unzeroed"); i++) {
+	for (i = 0; bench_pool_bytes(heap, "unzeroed"); i++) {
 		if (i == 30000)
-			bench_die("%s: freed memory is still dirty after a minute", heap->name);
+			bench_die("%s: freed memory is not zeroed after a minute", heap->name);
 		nanosleep(&pause, NULL);
 	}
 }
 
-/* Everything that was freed is the region's again. */
-static inline void bench_empty(const struct bench_heap *heap)
+/* Releases all recycled memory to the region. */
+static inline void bench_drain(const struct bench_heap *heap)
 {
 	char path[PATH_MAX];
 	int fd;

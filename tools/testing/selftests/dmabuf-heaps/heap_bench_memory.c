@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What the kernel allocates for itself when a heap allocates a buffer, in bytes:
- * what the allocators hand out between two marks in the kernel's trace to this
- * process, without what comes back in between.
+ * Measures how many bytes the kernel allocates for its own use when a heap
+ * allocates a buffer: slab allocations of this process between two marks in the
+ * trace, without those that are freed before the second mark.
  *
  *	heap_bench_memory SIZE,... LABEL=HEAP...
  */
@@ -10,13 +10,13 @@
 
 #define TRACEFS		"/sys/kernel/tracing/"
 #define ROUNDS		5
-#define MOST		256
-#define MOST_TAKEN	MIB(320)
+#define MAX_ALLOCATIONS	256
+#define MAX_BYTES	MIB(320)
 
-/* What is not free yet. */
-struct taken {
-	__u64 ptr[MOST];
-	__u64 bytes[MOST];
+/* Allocations between the marks; the size of a freed one is 0. */
+struct allocations {
+	__u64 ptr[MAX_ALLOCATIONS];
+	__u64 bytes[MAX_ALLOCATIONS];
 	int count;
 };
 
@@ -53,30 +53,30 @@ static __u64 field(const char *line, const char *name, int base)
 	return at ? strtoull(at + strlen(name), NULL, base) : 0;
 }
 
-static void count_line(struct taken *taken, const char *line)
+static void count_line(struct allocations *list, const char *line)
 {
 	const __u64 ptr = field(line, " ptr=", 16);
 	int i;
 
 	if (strstr(line, " kmalloc: ") || strstr(line, " kmem_cache_alloc: ")) {
-		if (taken->count == MOST)
-			bench_die("more than %d allocations", MOST);
-		taken->ptr[taken->count] = ptr;
-		taken->bytes[taken->count++] = field(line, " bytes_alloc=", 10);
+		if (list->count == MAX_ALLOCATIONS)
+			bench_die("more than %d allocations", MAX_ALLOCATIONS);
+		list->ptr[list->count] = ptr;
+		list->bytes[list->count++] = field(line, " bytes_alloc=", 10);
 		return;
 	}
 	if (!strstr(line, " kfree: ") && !strstr(line, " kmem_cache_free: "))
 		return;
-	for (i = 0; i < taken->count; i++)
-		if (taken->ptr[i] == ptr)
-			taken->bytes[i] = 0;
+	for (i = 0; i < list->count; i++)
+		if (list->ptr[i] == ptr)
+			list->bytes[i] = 0;
 }
 
-/* Bytes that are taken between the marks. */
+/* Bytes that are allocated between the marks and not freed. */
 static __u64 count_trace(void)
 {
 	FILE *trace = fopen(TRACEFS "trace", "r");
-	struct taken taken = {};
+	struct allocations list = {};
 	bool counts = false;
 	char line[1024];
 	__u64 bytes = 0;
@@ -89,18 +89,18 @@ static __u64 count_trace(void)
 			counts = !counts;
 			marks++;
 		} else if (counts) {
-			count_line(&taken, line);
+			count_line(&list, line);
 		}
 	}
 	fclose(trace);
-	if (marks != 2 || !taken.count)
-		bench_die("the trace has %d of 2 marks and %d allocations", marks, taken.count);
-	for (i = 0; i < taken.count; i++)
-		bytes += taken.bytes[i];
+	if (marks != 2 || !list.count)
+		bench_die("the trace has %d of 2 marks and %d allocations", marks, list.count);
+	for (i = 0; i < list.count; i++)
+		bytes += list.bytes[i];
 	return bytes;
 }
 
-/* Bytes for one buffer, which is the caller's. */
+/* Bytes for one buffer; the caller closes it. */
 static __u64 once(const struct bench_heap *heap, size_t size, int *buf)
 {
 	int marker = open(TRACEFS "trace_marker", O_WRONLY | O_CLOEXEC);
@@ -121,16 +121,16 @@ static __u64 once(const struct bench_heap *heap, size_t size, int *buf)
 }
 
 /*
- * An interrupt's allocations count as well, and so does what a cache notes of the
- * rest when it cuts a buffer out of an extent: the least of some buffers that are
- * there at a time is what each of them takes.
+ * The trace also has allocations of interrupts, and of a pool that splits an extent
+ * for a buffer. The least of several buffers that exist at the same time is the
+ * memory of one buffer.
  */
 static void measure(const struct bench_heap *heap, size_t size)
 {
-	int buf[ROUNDS], round, rounds = size * ROUNDS <= MOST_TAKEN ? ROUNDS : 1;
+	int buf[ROUNDS], round, rounds = size * ROUNDS <= MAX_BYTES ? ROUNDS : 1;
 	__u64 least = ~0ULL, bytes;
 
-	bench_empty(heap);
+	bench_drain(heap);
 	for (round = 0; round < rounds; round++) {
 		bytes = once(heap, size, &buf[round]);
 		if (bytes < least)
@@ -152,6 +152,6 @@ int main(int argc, char **argv)
 			measure(&args.heaps[h], args.sizes[s]);
 	setting(TRACEFS "set_event_pid", "\n");
 	for (h = 0; h < args.heap_count; h++)
-		bench_empty(&args.heaps[h]);
+		bench_drain(&args.heaps[h]);
 	return 0;
 }

@@ -1,29 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How often a heap has no place for a buffer although that many bytes are free.
+ * Measures fragmentation: how often an allocation fails although enough bytes of
+ * the region are free.
  *
  *	heap_bench_mix OPERATIONS REGION LABEL=HEAP...	(REGION in KiB)
  *
- * Cameras, decoders and displays come and go, with all of their buffers, between
- * 70 and 90 % of the region; while one takes its buffers others take and give
- * back theirs. An operation is one allocation or one close. Every heap sees the
- * same sequence: a buffer that it could not give is missing in it from then on, and
- * nothing else changes.
+ * Clients (cameras, decoders, displays) start and stop, with all of their buffers,
+ * and use between 70 and 90 % of the region. Their allocations and closes are
+ * interleaved. An operation is one allocation or one close. All heaps run the same
+ * sequence; a failed allocation only means that its buffer is not closed later.
  */
 #include <sys/resource.h>
 
 #include "heap_bench.h"
 
 #define SEED		20261121
-#define SESSIONS	64
+#define CLIENTS		64
 #define BUFFERS		40
-/* How many times it is looked how large the largest hole is. */
-#define LOOKS		16
+/* Number of times that the largest hole is measured. */
+#define SAMPLES		16
 
-enum state { FREE, STARTS, RUNS, ENDS };
+enum state { UNUSED, STARTING, RUNNING, STOPPING };
 
-/* A device at work: what it wants, and the files of what it has, -1 for none. */
-struct session {
+/* A device in use: the sizes of its buffers, and their fds or -1. */
+struct client {
 	enum state state;
 	int count;
 	int done;
@@ -33,16 +33,16 @@ struct session {
 
 struct mix {
 	const struct bench_heap *heap;
-	struct session sessions[SESSIONS];
-	struct session next;	/* to begin, when there is room */
+	struct client clients[CLIENTS];
+	struct client next;	/* starts as soon as target permits */
 	size_t region;
-	size_t wanted;		/* by all sessions */
-	size_t taken;
-	size_t target;		/* at most, of what is wanted */
+	size_t wanted;		/* bytes of all active clients' buffers */
+	size_t taken;		/* bytes of the allocated ones */
+	size_t target;		/* limit of wanted */
 	__u64 random;
 	__u64 allocations;
 	__u64 failures;
-	__u64 hole;		/* the largest, in percent of what is free, summed up */
+	__u64 hole;		/* sum over all samples: largest hole in percent of free */
 };
 
 struct format {
@@ -55,7 +55,7 @@ static const struct format formats[] = {
 	{ 4096, 2160 },
 };
 
-/* Of the next number, one of so many. */
+/* A pseudo-random number below count (splitmix64). */
 static unsigned int pick(struct mix *mix, unsigned int count)
 {
 	__u64 z = mix->random += 0x9e3779b97f4a7c15ULL;
@@ -75,68 +75,68 @@ static size_t pages(size_t size)
 	return (size + KIB(4) - 1) / KIB(4) * KIB(4);
 }
 
-static void want(struct session *session, int count, size_t size)
+static void want(struct client *client, int count, size_t size)
 {
-	while (count-- && session->count < BUFFERS)
-		session->size[session->count++] = pages(size);
+	while (count-- && client->count < BUFFERS)
+		client->size[client->count++] = pages(size);
 }
 
-/* So many units, between these; drawn after the count, by any compiler. */
-static void want_units(struct mix *mix, struct session *session, int count, size_t unit,
+/* The evaluation order of arguments is unspecified: draw the size after the count. */
+static void want_units(struct mix *mix, struct client *client, int count, size_t unit,
 		       unsigned int most)
 {
-	want(session, count, unit * between(mix, 1, most));
+	want(client, count, unit * between(mix, 1, most));
 }
 
 /* NV12, YUYV, or RAW10 as MIPI packs it; with statistics and parameters. */
-static void want_camera(struct mix *mix, struct session *session)
+static void want_camera(struct mix *mix, struct client *client)
 {
 	const struct format *f = &formats[pick(mix, sizeof(formats) / sizeof(*formats))];
 	const size_t pixels = (size_t)f->width * f->height;
 	const size_t sizes[] = { pixels * 3 / 2, pixels * 2, pixels * 5 / 4 };
 	const int count = between(mix, 4, 8);
 
-	want(session, count, sizes[pick(mix, 3)]);
-	want_units(mix, session, count, KIB(4), 16);
+	want(client, count, sizes[pick(mix, 3)]);
+	want_units(mix, client, count, KIB(4), 16);
 }
 
-/* Reference frames with their motion vectors, and what the stream comes in. */
-static void want_decoder(struct mix *mix, struct session *session)
+/* Reference frames with motion vectors, bitstream buffers and parameters. */
+static void want_decoder(struct mix *mix, struct client *client)
 {
 	const struct format *f = &formats[pick(mix, sizeof(formats) / sizeof(*formats))];
 	const size_t width = (f->width + 63) / 64 * 64, height = (f->height + 15) / 16 * 16;
 
-	want(session, between(mix, 4, 17), width * height * 3 / 2 + width * height / 16);
-	want_units(mix, session, between(mix, 2, 4), KIB(256), 8);
-	want_units(mix, session, between(mix, 1, 8), KIB(4), 16);
+	want(client, between(mix, 4, 17), width * height * 3 / 2 + width * height / 16);
+	want_units(mix, client, between(mix, 2, 4), KIB(256), 8);
+	want_units(mix, client, between(mix, 1, 8), KIB(4), 16);
 }
 
-static void want_display(struct mix *mix, struct session *session)
+static void want_display(struct mix *mix, struct client *client)
 {
 	const struct format *f = &formats[pick(mix, sizeof(formats) / sizeof(*formats))];
 
-	want(session, between(mix, 2, 3), (size_t)f->width * f->height * 4);
+	want(client, between(mix, 2, 3), (size_t)f->width * f->height * 4);
 }
 
-static void want_parameters(struct mix *mix, struct session *session)
+static void want_parameters(struct mix *mix, struct client *client)
 {
-	want_units(mix, session, between(mix, 1, 8), KIB(4), 16);
+	want_units(mix, client, between(mix, 1, 8), KIB(4), 16);
 }
 
-static size_t total(const struct session *session)
+static size_t total(const struct client *client)
 {
 	size_t bytes = 0;
 	int i;
 
-	for (i = 0; i < session->count; i++)
-		bytes += session->size[i];
+	for (i = 0; i < client->count; i++)
+		bytes += client->size[i];
 	return bytes;
 }
 
-/* What comes next, of any kind; no session is more than a quarter of the region. */
+/* Draws the next client, which uses a quarter of the region or less. */
 static void draw_next(struct mix *mix)
 {
-	static void (*const kinds[])(struct mix *mix, struct session *session) = {
+	static void (*const kinds[])(struct mix *mix, struct client *client) = {
 		want_camera, want_camera, want_decoder, want_display, want_parameters,
 		want_parameters,
 	};
@@ -149,51 +149,51 @@ static void draw_next(struct mix *mix)
 	mix->target = mix->region / 100 * between(mix, 70, 90);
 }
 
-/* Whether there was room for it. */
-static bool begin_next(struct mix *mix)
+/* Returns false if target or the number of clients does not permit another one. */
+static bool start_next(struct mix *mix)
 {
-	struct session *session = mix->sessions;
+	struct client *client = mix->clients;
 
-	while (session < mix->sessions + SESSIONS && session->state != FREE)
-		session++;
-	if (session == mix->sessions + SESSIONS ||
+	while (client < mix->clients + CLIENTS && client->state != UNUSED)
+		client++;
+	if (client == mix->clients + CLIENTS ||
 	    mix->wanted + total(&mix->next) > mix->target)
 		return false;
-	*session = mix->next;
-	session->state = STARTS;
-	mix->wanted += total(session);
+	*client = mix->next;
+	client->state = STARTING;
+	mix->wanted += total(client);
 	draw_next(mix);
 	return true;
 }
 
-/* One of the sessions in these states, or NULL. */
-static struct session *any_session(struct mix *mix, enum state one, enum state other)
+/* A random client in one of these states, or NULL. */
+static struct client *any_client(struct mix *mix, enum state one, enum state other)
 {
-	struct session *found[SESSIONS];
+	struct client *found[CLIENTS];
 	int i, count = 0;
 
-	for (i = 0; i < SESSIONS; i++)
-		if (mix->sessions[i].state == one || mix->sessions[i].state == other)
-			found[count++] = &mix->sessions[i];
+	for (i = 0; i < CLIENTS; i++)
+		if (mix->clients[i].state == one || mix->clients[i].state == other)
+			found[count++] = &mix->clients[i];
 	return count ? found[pick(mix, count)] : NULL;
 }
 
-static void end_session(struct mix *mix)
+static void stop_client(struct mix *mix)
 {
-	struct session *session = any_session(mix, RUNS, RUNS);
+	struct client *client = any_client(mix, RUNNING, RUNNING);
 
-	if (!session)
+	if (!client)
 		return;
-	session->state = ENDS;
-	session->done = 0;
+	client->state = STOPPING;
+	client->done = 0;
 }
 
-static void allocate(struct mix *mix, struct session *session)
+static void allocate(struct mix *mix, struct client *client)
 {
-	const size_t size = session->size[session->done];
+	const size_t size = client->size[client->done];
 	int buf = heap_alloc(mix->heap->fd, size);
 
-	/* Less is free than the sequence knows of, never more. */
+	/* -ENOMEM means fragmentation: by the sequence, enough bytes are free. */
 	if (buf < 0 && buf != -ENOMEM)
 		bench_die("%zu bytes from %s: %s", size, mix->heap->name, strerror(-buf));
 	mix->allocations++;
@@ -201,43 +201,43 @@ static void allocate(struct mix *mix, struct session *session)
 		mix->failures++;
 	else
 		mix->taken += size;
-	session->buf[session->done++] = buf;
-	if (session->done == session->count)
-		session->state = RUNS;
+	client->buf[client->done++] = buf;
+	if (client->done == client->count)
+		client->state = RUNNING;
 }
 
-static void give_back(struct mix *mix, struct session *session)
+static void close_next(struct mix *mix, struct client *client)
 {
-	const int i = session->done++;
+	const int i = client->done++;
 
-	if (session->buf[i] >= 0) {
-		close(session->buf[i]);
-		mix->taken -= session->size[i];
-		session->buf[i] = -1;
+	if (client->buf[i] >= 0) {
+		close(client->buf[i]);
+		mix->taken -= client->size[i];
+		client->buf[i] = -1;
 	}
-	mix->wanted -= session->size[i];
-	if (session->done == session->count)
-		session->state = FREE;
+	mix->wanted -= client->size[i];
+	if (client->done == client->count)
+		client->state = UNUSED;
 }
 
-/* One allocation, or one close, of any session that is about to begin or to end. */
+/* One allocation or one close of a client that starts or stops. */
 static void operation(struct mix *mix)
 {
-	struct session *session = any_session(mix, STARTS, ENDS);
+	struct client *client = any_client(mix, STARTING, STOPPING);
 
-	/* Where there is no room, some session ends, while others begin and end. */
-	if (!session || !pick(mix, 8)) {
-		if (!begin_next(mix))
-			end_session(mix);
-		session = any_session(mix, STARTS, ENDS);
+	/* Start another client in between, or stop one if there is no room. */
+	if (!client || !pick(mix, 8)) {
+		if (!start_next(mix))
+			stop_client(mix);
+		client = any_client(mix, STARTING, STOPPING);
 	}
-	if (session->state == STARTS)
-		allocate(mix, session);
+	if (client->state == STARTING)
+		allocate(mix, client);
 	else
-		give_back(mix, session);
+		close_next(mix, client);
 }
 
-/* Asking a CMA area for too much takes long, and the kernel's heap logs it. */
+/* The largest hole is not measured in CMA: failing is slow there, and is logged. */
 static bool is_cma(const struct bench_heap *heap)
 {
 	char area[NAME_MAX + 1], path[PATH_MAX];
@@ -248,7 +248,7 @@ static bool is_cma(const struct bench_heap *heap)
 	return !access(path, F_OK);
 }
 
-/* The largest buffer that could be had now, in percent of what is free. */
+/* The largest buffer that can be allocated now, in percent of the free bytes. */
 static unsigned int largest_hole(const struct mix *mix)
 {
 	size_t least = 0, most = (mix->region - mix->taken) / KIB(4);
@@ -270,7 +270,7 @@ static unsigned int largest_hole(const struct mix *mix)
 static void run(const struct bench_heap *heap, __u64 operations, size_t region)
 {
 	static struct mix mix;
-	__u64 done = 0, look = is_cma(heap) ? 0 : operations / LOOKS;
+	__u64 done = 0, next_sample = is_cma(heap) ? 0 : operations / SAMPLES;
 	int s, i;
 
 	memset(&mix, 0, sizeof(mix));
@@ -280,25 +280,25 @@ static void run(const struct bench_heap *heap, __u64 operations, size_t region)
 	draw_next(&mix);
 	while (done < operations) {
 		operation(&mix);
-		if (++done == look) {
+		if (++done == next_sample) {
 			mix.hole += largest_hole(&mix);
-			look += operations / LOOKS;
+			next_sample += operations / SAMPLES;
 		}
 	}
-	for (s = 0; s < SESSIONS; s++)
-		for (i = 0; i < mix.sessions[s].count; i++)
-			if (mix.sessions[s].buf[i] >= 0)
-				close(mix.sessions[s].buf[i]);
+	for (s = 0; s < CLIENTS; s++)
+		for (i = 0; i < mix.clients[s].count; i++)
+			if (mix.clients[s].buf[i] >= 0)
+				close(mix.clients[s].buf[i]);
 	bench_row("mix_operations", heap->label, region, done, "count");
 	bench_row("mix_allocations", heap->label, region, mix.allocations, "count");
 	bench_row("mix_failures", heap->label, region, mix.failures, "count");
-	if (look)
-		bench_row("mix_hole", heap->label, region, mix.hole / LOOKS, "percent");
+	if (next_sample)
+		bench_row("mix_hole", heap->label, region, mix.hole / SAMPLES, "percent");
 }
 
 int main(int argc, char **argv)
 {
-	const struct rlimit files = { SESSIONS * BUFFERS + 64, SESSIONS * BUFFERS + 64 };
+	const struct rlimit files = { CLIENTS * BUFFERS + 64, CLIENTS * BUFFERS + 64 };
 	struct bench_args args;
 	__u64 operations;
 	int h;
@@ -311,7 +311,7 @@ int main(int argc, char **argv)
 		bench_die("%zu files: %s", (size_t)files.rlim_cur, strerror(errno));
 	for (h = 0; h < args.heap_count; h++) {
 		run(&args.heaps[h], operations, args.sizes[0]);
-		bench_empty(&args.heaps[h]);
+		bench_drain(&args.heaps[h]);
 	}
 	return 0;
 }

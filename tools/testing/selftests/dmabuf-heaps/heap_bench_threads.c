@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * How many buffers a second 1, 2 and 4 threads allocate and close. Of a machine
- * whose time is real: nothing here is exact.
+ * Measures how many buffers per second 1, 2 and 4 threads allocate and close. The
+ * figures are in real time and vary from run to run.
  *
  *	heap_bench_threads SIZE,... LABEL=HEAP...
  */
@@ -50,7 +50,7 @@ static void measure(const struct bench_heap *heap, size_t size, int threads)
 	for (i = 0; i < threads; i++) {
 		workers[i].work = &work;
 		if (pthread_create(&workers[i].thread, NULL, allocate_and_close, &workers[i]))
-			bench_die("no thread");
+			bench_die("cannot create thread %d of %d", i + 1, threads);
 	}
 	pthread_barrier_wait(&work.begin);
 	start = bench_now();
@@ -77,6 +77,6 @@ int main(int argc, char **argv)
 			for (threads = 1; threads <= THREADS; threads *= 2)
 				measure(&args.heaps[h], args.sizes[s], threads);
 	for (h = 0; h < args.heap_count; h++)
-		bench_empty(&args.heaps[h]);
+		bench_drain(&args.heaps[h]);
 	return 0;
 }
