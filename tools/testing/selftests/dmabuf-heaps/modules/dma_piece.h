@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A buffer piece by piece, for drivers that move bytes. Only DMA addresses and
- * lengths are looked at: it may be memory that has no pages.
+ * Splits a mapped buffer into contiguous pieces, for drivers that transfer bytes.
+ * Uses only DMA addresses and lengths, because the memory may have no struct pages.
  */
 #ifndef _DMA_PIECE_H
 #define _DMA_PIECE_H
@@ -11,8 +11,8 @@
 #include <linux/types.h>
 
 /*
- * How much of the @len bytes from @offset on has addresses in a row, and where
- * that begins. 0: the table is shorter than its buffer.
+ * Returns how many of the @len bytes at @offset have contiguous DMA addresses, and
+ * in @addr the first of them. Returns 0 if the table is shorter than the buffer.
  */
 static inline u64 dma_piece(struct sg_table *table, u64 offset, u64 len, dma_addr_t *addr)
 {

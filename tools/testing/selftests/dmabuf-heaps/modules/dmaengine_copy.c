@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A DMA engine of the board as a device that copies from one dma-buf to another,
- * for the tests: any engine that dmaengine knows to copy memory, such as that of
- * the BCM2835 and its successors.
+ * A DMA engine of the board as an importer that copies from one dma-buf to another,
+ * for the tests. Works with any dmaengine driver that supports DMA_MEMCPY, for
+ * example that of the BCM2835 and its successors.
  *
- * An open file owns a channel. A copy owns both buffers: each is attached and
- * mapped for the channel's device when it begins, and given back when the engine
- * has ended, or has been stopped, and can reach them no more.
+ * Ownership: an open file owns a channel. A copy owns its two buffers: they are
+ * attached and mapped for the channel's device when the copy begins. They are
+ * unmapped and detached after the engine has finished or has been stopped, when it
+ * cannot access them any more.
  *
- * Locks: copy_file.lock, then dma_buf.resv, which is not held while the engine
- * runs. Who closes a file holds none.
+ * Lock order: copy_file.lock, then dma_buf.resv, which is not held while the engine
+ * runs. copy_release() does not need copy_file.lock.
  */
 
 #include <linux/completion.h>
@@ -32,28 +33,28 @@
 
 static unsigned int timeout_ms = 60000;
 module_param(timeout_ms, uint, 0644);
-MODULE_PARM_DESC(timeout_ms, "how long the engine may take for one transfer; 0: it is stopped at once");
+MODULE_PARM_DESC(timeout_ms, "timeout of one transfer in milliseconds; 0 stops it at once");
 
 /**
  * struct copy_file - an open file
- * @chan:	its channel
- * @dev:	who does the channel's DMA
- * @lock:	one call at a time; protects @idle
- * @idle:	a buffer that is attached and never mapped, or NULL
+ * @chan:	its DMA channel
+ * @dev:	the device that does the DMA of @chan
+ * @lock:	serializes ioctls; protects @idle
+ * @idle:	attachment of a buffer that is never mapped, or NULL
  */
 struct copy_file {
 	struct dma_chan *chan;
 	struct device *dev;
-	struct mutex lock; /* dma_buf.resv is taken inside */
+	struct mutex lock; /* dma_buf.resv nests inside */
 	struct dma_buf_attachment *idle;
 };
 
 /**
  * struct copy_side - one of the two buffers of a copy
- * @attach:	the buffer, attached for the engine
- * @table:	its DMA addresses
- * @offset:	where the next byte is
- * @dir:	as it was mapped
+ * @attach:	the buffer's attachment to the engine's device
+ * @table:	its mapping
+ * @offset:	offset of the next byte to copy
+ * @dir:	direction of the mapping
  */
 struct copy_side {
 	struct dma_buf_attachment *attach;
@@ -62,7 +63,7 @@ struct copy_side {
 	enum dma_data_direction dir;
 };
 
-/* A transfer, as its callback tells of it. */
+/* The result of a transfer, written by its callback. */
 struct copy_transfer {
 	struct completion done;
 	enum dmaengine_tx_result result;
@@ -151,7 +152,7 @@ static int copy_wait(struct copy_transfer *transfer)
 	return transfer->result == DMA_TRANS_NOERROR ? 0 : -EIO;
 }
 
-/* Whatever it returns, the engine has ended and no callback comes any more. */
+/* On return, also with an error, the engine has stopped and no callback is pending. */
 static int copy_run(struct dma_chan *chan, dma_addr_t dst, dma_addr_t src, size_t len)
 {
 	struct copy_transfer transfer = {
@@ -175,7 +176,7 @@ static int copy_run(struct dma_chan *chan, dma_addr_t dst, dma_addr_t src, size_
 	return ret;
 }
 
-/* The tables of both sides may be cut into pieces, each at other places. */
+/* The mappings of source and destination may be split at different offsets. */
 static int copy_pieces(struct copy_file *file, struct copy_side *src, struct copy_side *dst,
 		       u64 len)
 {
@@ -186,7 +187,7 @@ static int copy_pieces(struct copy_file *file, struct copy_side *src, struct cop
 
 		piece = dma_piece(dst->table, dst->offset, piece, &to);
 		piece = min_t(u64, piece, dma_get_max_seg_size(file->dev));
-		/* An exporter's table is shorter than its buffer. */
+		/* An exporter's mapping is shorter than its buffer. */
 		if (!piece)
 			return -EIO;
 		ret = copy_run(file->chan, to, from, piece);
@@ -312,7 +313,7 @@ static int copy_open(struct inode *inode, struct file *filp)
 
 err_free:
 	kfree(file);
-	/* No engine at all: not now, says dmaengine, but nobody would ask again. */
+	/* dmaengine returns EPROBE_DEFER if there is no engine, but open() is no probe. */
 	return ret == -EPROBE_DEFER ? -ENODEV : ret;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * /dev/dmaengine-copy: what the tests ask a DMA engine of the board to do with
- * dma-bufs. An open file has a channel of its own. Opening fails with ENODEV when
- * no engine has one that is free and copies memory.
+ * /dev/dmaengine-copy: lets the tests copy between dma-bufs with a DMA engine of
+ * the board. Each open file has its own channel. open() fails with ENODEV if no
+ * engine has a free channel that can copy memory.
  */
 #ifndef _DMAENGINE_COPY_H
 #define _DMAENGINE_COPY_H
@@ -10,12 +10,12 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* The CPU caches follow the engine's transfers. */
+/* The engine is cache-coherent. */
 #define DMAENGINE_COPY_COHERENT		1
 
 /**
- * struct dmaengine_copy_info - how the engine sees memory
- * @flags:	DMAENGINE_COPY_COHERENT
+ * struct dmaengine_copy_info - properties of the engine
+ * @flags:	DMAENGINE_COPY_COHERENT or 0
  */
 struct dmaengine_copy_info {
 	__u32 flags;
@@ -23,13 +23,13 @@ struct dmaengine_copy_info {
 
 /**
  * struct dmaengine_copy - bytes to copy
- * @src:	a dma-buf, mapped for the engine to read until the copy ended
- * @dst:	a dma-buf, mapped for it to write; may be the same
+ * @src:	fd of the dma-buf that the engine reads; mapped during the copy
+ * @dst:	fd of the dma-buf that the engine writes; can be the buffer of @src
  * @src_offset:	in bytes
  * @dst_offset:	in bytes
- * @len:	in bytes, at least 1; of one buffer, the ranges do not overlap
- * @src_addr:	out: where the engine had the first byte of @src
- * @dst_addr:	out: the same of @dst
+ * @len:	in bytes, at least 1; ranges in the same buffer must not overlap
+ * @src_addr:	out: DMA address of the first byte of @src
+ * @dst_addr:	out: DMA address of the first byte of @dst
  */
 struct dmaengine_copy {
 	__s32 src;
@@ -42,7 +42,7 @@ struct dmaengine_copy {
 };
 
 #define DMAENGINE_COPY_IOC_INFO		_IOR('C', 0, struct dmaengine_copy_info)
-/* The file has this dma-buf attached and never maps it, until it is closed. */
+/* Attaches a dma-buf without mapping it, until the file is closed. */
 #define DMAENGINE_COPY_IOC_ATTACH	_IOW('C', 1, __s32)
 #define DMAENGINE_COPY_IOC_COPY		_IOWR('C', 2, struct dmaengine_copy)
 

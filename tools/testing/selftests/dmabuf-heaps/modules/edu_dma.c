@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * QEMU's PCI device "edu" as a device that reads and writes dma-bufs, for the
- * tests: `qemu -device edu,dma_mask=0xffffffffff`, docs/specs/edu.rst of QEMU.
+ * QEMU's PCI device "edu" as an importer that reads and writes dma-bufs, for the
+ * tests: `qemu -device edu,dma_mask=0xffffffffff`, see docs/specs/edu.rst of QEMU.
  *
- * The card has 4 KiB of its own and a DMA engine that moves bytes between that
- * and memory; nothing else reaches them. So what the card read of a buffer is
- * fetched by a second transfer, into a page of this driver.
+ * The card has 4 KiB of memory, and a DMA engine that copies between it and RAM.
+ * The CPU cannot read the card's memory, so a read of a buffer needs a second
+ * transfer, from the card to a coherent page of this driver.
+ *
+ * Ownership: an open file owns its attachment and mapping, until edu_remove() drops
+ * them. The card's state lives until it is removed and all files are closed.
+ *
+ * Lock order: edu.lock, then dma_buf.resv or mmap_lock.
  */
 
 #include <linux/dma-buf.h>
@@ -46,13 +51,13 @@
 #define EDU_CMD_TO_CARD	0
 #define EDU_CMD_TO_HOST	BIT(1)
 
-/* The card's own memory, as its DMA engine addresses it. */
+/* Address of the card's memory for its DMA engine. */
 #define EDU_CARD	0x40000
 #define EDU_CARD_SIZE	SZ_4K
 /* Debian 12's QEMU 7.2 aborts on a transfer of the card's last byte. */
 #define EDU_PIECE	(EDU_CARD_SIZE - 8)
 
-/* Its registers are written in one go: a 32-bit CPU cannot reach further. */
+/* An address register takes a single write, which has 32 bits on a 32-bit CPU. */
 #ifdef CONFIG_64BIT
 #define EDU_MASK_BITS	40
 #define edu_write	writeq
@@ -63,20 +68,20 @@
 
 static unsigned int timeout_ms = 5000;
 module_param(timeout_ms, uint, 0644);
-MODULE_PARM_DESC(timeout_ms, "how long the card may take for one transfer");
+MODULE_PARM_DESC(timeout_ms, "timeout of one transfer in milliseconds");
 
 /**
- * struct edu - the card; lives as long as it is there or a file is open
- * @pdev:	the card
+ * struct edu - the state of a card
+ * @pdev:	the PCI device
  * @regs:	its registers
- * @page:	what it gave back, one page that both sides see
- * @page_dma:	that page, as the card sees it
+ * @page:	a coherent page for transfers between the CPU and the card
+ * @page_dma:	DMA address of @page
  * @misc:	/dev/edu-dma
- * @refs:	probe's, and one for each open file
- * @lock:	one transfer at a time; protects everything below it, and what
- *		the files have imported
+ * @refs:	one reference of the PCI device, and one for each open file
+ * @lock:	serializes transfers; protects the members below, and the
+ *		attachment and mapping of each file
  * @files:	open files
- * @gone:	the card is not there any more
+ * @gone:	the card has been removed
  */
 struct edu {
 	struct pci_dev *pdev;
@@ -85,7 +90,7 @@ struct edu {
 	dma_addr_t page_dma;
 	struct miscdevice misc;
 	struct kref refs;
-	struct mutex lock; /* dma_buf.resv and mmap_lock are taken inside */
+	struct mutex lock; /* dma_buf.resv and mmap_lock nest inside */
 	struct list_head files;
 	bool gone;
 };
@@ -93,10 +98,10 @@ struct edu {
 /**
  * struct edu_file - an open file and its buffer
  * @edu:	the card
- * @node:	in edu.files
- * @attach:	the buffer, or NULL
- * @table:	its DMA addresses
- * @dir:	as it was mapped
+ * @node:	entry in edu.files
+ * @attach:	the buffer's attachment, or NULL
+ * @table:	its mapping
+ * @dir:	direction of the mapping
  */
 struct edu_file {
 	struct edu *edu;
@@ -118,7 +123,7 @@ static int edu_wait(struct edu *edu)
 static int edu_move(struct edu *edu, u32 way, dma_addr_t from, dma_addr_t to,
 		    size_t len)
 {
-	int ret = edu_wait(edu); /* one that timed out may still run */
+	int ret = edu_wait(edu); /* a transfer that timed out may still run */
 
 	if (ret)
 		return ret;
@@ -128,7 +133,7 @@ static int edu_move(struct edu *edu, u32 way, dma_addr_t from, dma_addr_t to,
 	edu_write(len, edu->regs + EDU_REG_COUNT);
 	writel(EDU_CMD_RUN | way, edu->regs + EDU_REG_CMD);
 	ret = edu_wait(edu);
-	/* The card has no way to stop; off the bus it reaches no buffer. */
+	/* The card cannot be stopped, but it cannot do DMA without bus mastering. */
 	if (ret)
 		pci_clear_master(edu->pdev);
 	return ret;
@@ -144,7 +149,7 @@ static int edu_to_host(struct edu *edu, dma_addr_t to, size_t len)
 	return edu_move(edu, EDU_CMD_TO_HOST, EDU_CARD, to, len);
 }
 
-/* What the card reads of the buffer, from the card's own memory. */
+/* Reads from the buffer into the card, and from there into user memory. */
 static int edu_read_piece(struct edu *edu, dma_addr_t addr, void __user *user, size_t len)
 {
 	int ret = edu_to_card(edu, addr, len);
@@ -182,7 +187,7 @@ static int edu_transfer(struct edu_file *file, struct edu_dma_transfer t,
 					 &addr);
 		int ret;
 
-		/* The exporter's table is shorter than its buffer. */
+		/* The exporter's mapping is shorter than its buffer. */
 		if (!piece)
 			return -EIO;
 		if (fatal_signal_pending(current))
@@ -212,8 +217,8 @@ static void edu_drop(struct edu_file *file)
 }
 
 /*
- * The mask is written as a driver does that never asked: dma_set_mask() refuses
- * one that is too small, and the exporter's answer to that is what is tested.
+ * Writes the mask directly, like a driver that never called dma_set_mask(): this
+ * refuses a mask that is too small, but the tests need to see the exporter refuse it.
  */
 static struct sg_table *edu_map(struct edu *edu, struct dma_buf_attachment *attach,
 				enum dma_data_direction dir, unsigned int mask_bits)
@@ -318,7 +323,7 @@ static long edu_ioctl_transfer(struct edu_file *file, void __user *user, bool wr
 		return -EFAULT;
 	if (!file->attach)
 		return -ENXIO;
-	/* The card does only what the buffer was mapped for. */
+	/* A transfer must not go against the direction of the mapping. */
 	if (file->dir == (write ? DMA_TO_DEVICE : DMA_FROM_DEVICE))
 		return -EACCES;
 	return edu_transfer(file, transfer, write ? edu_write_piece : edu_read_piece);
@@ -363,7 +368,7 @@ static void edu_free(struct kref *refs)
 	kfree(edu);
 }
 
-/* The misc core sees to it that no open comes after misc_deregister(). */
+/* The misc core calls no open() after misc_deregister(). */
 static int edu_open(struct inode *inode, struct file *filp)
 {
 	struct edu *edu = container_of(filp->private_data, struct edu, misc);
@@ -405,8 +410,8 @@ static const struct file_operations edu_fops = {
 };
 
 /*
- * A card that QEMU gave too small a mask works on another address and says
- * nothing. Going both ways with the same bytes, it changes none there.
+ * If QEMU's dma_mask is too small, the card silently uses a truncated address. The
+ * check copies the same bytes there and back, so that it changes no memory.
  */
 static int edu_check(struct edu *edu)
 {
@@ -441,14 +446,14 @@ static int edu_setup(struct edu *edu)
 	ret = dma_set_mask_and_coherent(dev, DMA_BIT_MASK(EDU_MASK_BITS));
 	if (ret)
 		return ret;
-	dma_set_max_seg_size(dev, UINT_MAX); /* a table is read by the CPU */
+	dma_set_max_seg_size(dev, UINT_MAX); /* edu_transfer() splits segments */
 	edu->page = dmam_alloc_coherent(dev, EDU_CARD_SIZE, &edu->page_dma, GFP_KERNEL);
 	if (!edu->page)
 		return -ENOMEM;
 	ret = edu_check(edu);
 	if (ret)
 		return dev_err_probe(dev, ret,
-				     "its DMA reaches no memory: start QEMU with -device edu,dma_mask=%#llx\n",
+				     "DMA test failed: start QEMU with -device edu,dma_mask=%#llx\n",
 				     DMA_BIT_MASK(EDU_MASK_BITS));
 	return 0;
 }
@@ -490,7 +495,7 @@ err_put:
 	return ret;
 }
 
-/* Files can be open still: their buffers must not be mapped any more. */
+/* Files may still be open, but must not have buffers mapped for a removed card. */
 static void edu_remove(struct pci_dev *pdev)
 {
 	struct edu *edu = pci_get_drvdata(pdev);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * /dev/edu-dma: what the tests ask QEMU's edu device to do with a dma-buf. An
- * open file has at most one buffer, mapped for the card from IMPORT until
- * RELEASE or until it is closed.
+ * /dev/edu-dma: lets the tests read and write a dma-buf with QEMU's edu device. An
+ * open file has at most one buffer, mapped for the card from EDU_DMA_IOC_IMPORT
+ * until EDU_DMA_IOC_RELEASE or until the file is closed.
  */
 #ifndef _EDU_DMA_H
 #define _EDU_DMA_H
@@ -10,32 +10,32 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-/* The CPU caches follow the card's transfers. */
+/* The card is cache-coherent. */
 #define EDU_DMA_COHERENT	1
-/* An IOMMU translates for the card. */
+/* The card is behind an IOMMU. */
 #define EDU_DMA_IOMMU		2
-/* The card works on a copy of every buffer: swiotlb=force, or a restricted pool. */
+/* The card is bounced: swiotlb=force, or a restricted pool. */
 #define EDU_DMA_BOUNCES		4
-/* Copies are in a pool of the card's own, and so is what its driver allocates. */
+/* Bounce copies and coherent allocations are in a restricted pool of the card. */
 #define EDU_DMA_RESTRICTED	8
 
 /**
- * struct edu_dma_info - how the card sees memory
+ * struct edu_dma_info - properties of the card's DMA
  * @flags:	EDU_DMA_COHERENT, EDU_DMA_IOMMU, EDU_DMA_BOUNCES, EDU_DMA_RESTRICTED
  */
 struct edu_dma_info {
 	__u32 flags;
 };
 
-/* What the card may do with a buffer. */
+/* Access of the card to a buffer. */
 #define EDU_DMA_READS		1
 #define EDU_DMA_WRITES		2
 
 /**
- * struct edu_dma_import - a buffer for the card
- * @fd:		a dma-buf
+ * struct edu_dma_import - a buffer to map for the card
+ * @fd:		file descriptor of a dma-buf
  * @access:	EDU_DMA_READS, EDU_DMA_WRITES or both
- * @mask_bits:	import as a card with so few address lines; 0 for all it has
+ * @mask_bits:	import with a DMA mask of this many bits; 0 for the card's own mask
  * @reserved:	0
  */
 struct edu_dma_import {
@@ -46,10 +46,10 @@ struct edu_dma_import {
 };
 
 /**
- * struct edu_dma_transfer - bytes that the card reads or writes
- * @offset:	in the buffer
- * @len:	in bytes; the card takes 200 ms for each 4088 or less
- * @user:	address of what the card has seen, or shall write
+ * struct edu_dma_transfer - bytes of the buffer that the card reads or writes
+ * @offset:	in the buffer, in bytes
+ * @len:	in bytes; the card needs 200 ms for 4088 bytes or less
+ * @user:	user memory: destination of the bytes read, or source of those to write
  */
 struct edu_dma_transfer {
 	__u64 offset;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Heaps with no memory behind them, to measure others by.
+ * Heaps without memory, as references for benchmarks.
  *
- *  null:	allocates nothing: what the same system calls cost at least
- *  first-fit:	hands out addresses of 256 MiB that are not there, by genalloc's
- *		first fit
+ *  null:	allocates nothing: the minimal cost of the same system calls
+ *  first-fit:	allocates addresses in a range of 256 MiB that is no memory, with
+ *		genalloc's first-fit algorithm
  *
- * Importers get a table with no entry, so that no device ever uses an address;
- * CPUs get no view, and a session has nothing to do.
+ * Importers get an empty table, so that no device uses an address. There are no CPU
+ * mappings, and CPU access does nothing.
  *
- * Ownership: a heap lives for ever, because the heap core cannot remove one; so
- * this module cannot be unloaded. A buffer belongs to its dma-buf.
+ * Ownership: heaps are never removed, because the heap core cannot do that, so the
+ * module has no exit function. A dma-buf owns its buffer.
  */
 
 #include <linux/dma-buf.h>
@@ -25,25 +25,25 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
-/* Where the addresses begin: genalloc takes 0 for none. */
+/* Not 0, which gen_pool_alloc() returns if it fails. */
 #define NULL_HEAP_BASE	SZ_256M
 #define NULL_HEAP_SIZE	SZ_256M
 
 /**
  * struct null_heap - a heap
- * @pool:	addresses, or NULL
- * @lock:	one call at a time: genalloc without it can fail beside another
+ * @pool:	allocator of addresses, or NULL
+ * @lock:	serializes calls of genalloc, which can fail in a race otherwise
  */
 struct null_heap {
 	struct gen_pool *pool;
-	struct mutex lock; /* nothing is taken inside */
+	struct mutex lock; /* nothing nests inside */
 };
 
 /**
- * struct null_buffer - a buffer with an address
- * @heap:	where that came from
- * @addr:	0 for none
- * @size:	bytes
+ * struct null_buffer - a buffer of the first-fit heap
+ * @heap:	the heap
+ * @addr:	address of the buffer in null_heap.pool
+ * @size:	in bytes
  */
 struct null_buffer {
 	struct null_heap *heap;
@@ -136,7 +136,7 @@ static const struct dma_buf_ops null_heap_address_buf_ops = {
 	.release = null_heap_release_address,
 };
 
-static struct null_buffer *null_heap_take(struct null_heap *heap, size_t size)
+static struct null_buffer *null_buffer_create(struct null_heap *heap, size_t size)
 {
 	struct null_buffer *buffer;
 
@@ -165,7 +165,7 @@ static struct dma_buf *null_heap_allocate_address(struct dma_heap *dma_heap, uns
 		.size = len,
 		.flags = fd_flags,
 	};
-	struct null_buffer *buffer = null_heap_take(dma_heap_get_drvdata(dma_heap), len);
+	struct null_buffer *buffer = null_buffer_create(dma_heap_get_drvdata(dma_heap), len);
 	struct dma_buf *dmabuf;
 
 	if (IS_ERR(buffer))
@@ -195,7 +195,7 @@ static int __init null_heap_fill(struct null_heap *heap)
 	return ret;
 }
 
-/* What was added stays, and so does the module, whatever comes after. */
+/* Must not fail once a heap is added, because the heap cannot be removed. */
 static int __init null_heap_init(void)
 {
 	struct dma_heap_export_info first_fit = {
@@ -221,12 +221,12 @@ static int __init null_heap_init(void)
 	}
 	added = dma_heap_add(&nothing);
 	if (IS_ERR(added))
-		pr_warn("null_heap: no heap of the name null: %pe\n", added);
+		pr_warn("null_heap: cannot add the heap null: %pe\n", added);
 	return 0;
 }
 module_init(null_heap_init);
 
-MODULE_DESCRIPTION("DMA-BUF heaps with no memory, to measure others by");
+MODULE_DESCRIPTION("DMA-BUF heaps without memory, as references for benchmarks");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMA_BUF_HEAP");

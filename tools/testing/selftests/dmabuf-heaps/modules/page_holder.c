@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * An importer that keeps a reference on a page of a buffer that it has unmapped, as
- * drivers do that should not: /dev/page-holder.
+ * /dev/page-holder: an importer that keeps a reference to a page of a buffer after
+ * it has unmapped the buffer. Importers must not do that, but some do.
  *
- * Ownership: an open file holds one page, until it is closed.
+ * Ownership: an open file owns the reference to one page, until it is closed.
+ *
+ * Lock order: page_holder_lock, then dma_buf.resv.
  */
 
 #include <linux/cleanup.h>
@@ -23,9 +25,9 @@
 
 static struct miscdevice page_holder_misc;
 static struct device_dma_parameters page_holder_parms = { .max_segment_size = UINT_MAX };
-static DEFINE_MUTEX(page_holder_lock); /* of file->private_data */
+static DEFINE_MUTEX(page_holder_lock); /* protects file->private_data */
 
-/* The first page of a buffer, with a reference on it; the buffer is let go. */
+/* Returns the first page of the buffer, with a reference; the buffer is detached. */
 static struct page *page_holder_get(struct dma_buf *dmabuf)
 {
 	struct dma_buf_attachment *attach;
@@ -41,7 +43,10 @@ static struct page *page_holder_get(struct dma_buf *dmabuf)
 		page = ERR_CAST(table);
 		goto out_detach;
 	}
-	/* CONFIG_DMABUF_DEBUG shows importers no pages, and this device needs no bus's offset. */
+	/*
+	 * CONFIG_DMABUF_DEBUG hides the pages of the table from importers. The DMA
+	 * addresses of this device are physical addresses.
+	 */
 	pfn = PHYS_PFN(sg_dma_address(table->sgl));
 	page = pfn_valid(pfn) ? pfn_to_page(pfn) : NULL;
 	if (page && !PageReserved(page))
@@ -80,7 +85,7 @@ static long page_holder_ioctl(struct file *filp, unsigned int cmd, unsigned long
 	return 0;
 }
 
-/* A misc device leaves itself there. */
+/* The misc core leaves a pointer to the misc device there. */
 static int page_holder_open(struct inode *inode, struct file *filp)
 {
 	filp->private_data = NULL;
@@ -114,7 +119,7 @@ static int __init page_holder_init(void)
 	if (ret)
 		return ret;
 #ifdef CONFIG_SWIOTLB
-	/* swiotlb=force would show it a copy. */
+	/* With swiotlb=force the page would be that of a bounce copy. */
 	page_holder_misc.this_device->dma_io_tlb_mem = NULL;
 #endif
 	page_holder_misc.this_device->dma_parms = &page_holder_parms;
@@ -131,6 +136,6 @@ static void __exit page_holder_exit(void)
 }
 module_exit(page_holder_exit);
 
-MODULE_DESCRIPTION("Holds a page of a DMA-BUF, for tests");
+MODULE_DESCRIPTION("Keeps a reference to a page of a DMA-BUF, for tests");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
