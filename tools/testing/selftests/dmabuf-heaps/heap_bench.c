@@ -271,7 +271,7 @@ static void once_touch(const struct bench *b, __u64 *cost)
 	size_t done;
 
 	map = mmap(at, b->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
-		    b->buf, 0);
+		   b->buf, 0);
 	if (map == MAP_FAILED)
 		bench_die("mmap: %s", strerror(errno));
 	for (done = 0; done < b->size; done += page)

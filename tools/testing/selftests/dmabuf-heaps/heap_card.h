@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A test card, drawn pixel by pixel so that it can be compared so: a grid, colour
- * bars, a ramp of greys, a circle and a line of text.
+ * A test card: a grid, colour bars, a grey ramp, a circle and a line of text. Each
+ * pixel is a function of its position, so that a screenshot can be compared exactly.
  */
 #ifndef HEAP_CARD_H
 #define HEAP_CARD_H
@@ -10,11 +10,11 @@
 #include <stdint.h>
 #include <string.h>
 
-/* XRGB8888, lines without a gap. */
+/* XRGB8888, without padding between lines. */
 struct card {
 	int width, height;
 	const char *text;
-	int turn;		/* which bar is the first */
+	int turn;		/* index of the leftmost bar */
 };
 
 #define CARD_BARS	8
@@ -27,7 +27,7 @@ struct card {
 
 static const char glyph_names[] = "0123456789abcdefghijklmnopqrstuvwxyz@-,";
 
-/* Five lines of three pixels, an octal digit each. */
+/* Five lines of three pixels; each line is an octal digit. */
 static const uint16_t glyphs[] = {
 	075557, 026227, 071747, 071717, 055711, 074717, 074757, 071122, 075757, 075717,
 	025755, 065656, 034443, 065556, 074647, 074644, 034553, 055755, 072227, 011152,
@@ -44,7 +44,7 @@ static inline bool glyph_has(char name, int x, int y)
 	return glyphs[at - glyph_names] >> (3 * (GLYPH_HEIGHT - 1 - y) + 2 - x) & 1;
 }
 
-/* Whether text that begins at the origin has the point. */
+/* Whether (x, y) is a point of the text, which begins at the origin. */
 static inline bool text_has(const char *text, int x, int y)
 {
 	int column = x / (GLYPH_WIDTH + 1);
@@ -64,11 +64,11 @@ static inline bool on_circle(const struct card *card, int x, int y)
 
 static inline uint32_t bar_colour(int bar)
 {
-	/* From white to black: less and less bright. */
+	/* Ordered from white to black by luminance. */
 	return (bar & 2 ? 0 : 0xff0000) | (bar & 4 ? 0 : 0x00ff00) | (bar & 1 ? 0 : 0x0000ff);
 }
 
-/* The middle of the card, x and y within it. */
+/* The middle of the card; x and y are relative to it. */
 static inline uint32_t middle_pixel(const struct card *card, int x, int y, int width, int height)
 {
 	uint32_t grey = x * 255 / (width - 1);
@@ -78,7 +78,7 @@ static inline uint32_t middle_pixel(const struct card *card, int x, int y, int w
 	return grey << 16 | grey << 8 | grey;
 }
 
-/* What is behind the circle. */
+/* The card without text and circle. */
 static inline uint32_t flat_pixel(const struct card *card, int x, int y)
 {
 	const int w = card->width, h = card->height, cell = w / 20;

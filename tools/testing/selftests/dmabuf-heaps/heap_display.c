@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A screen shows the buffers: what QEMU has on it is compared with what was
- * drawn, pixel by pixel. The driver, bochs, attaches no device: it looks at the
- * buffer through dma_buf_vmap(), when it is told of a change and at no other time.
+ * Buffers on a screen: a screenshot by QEMU is compared with the picture that was
+ * drawn, pixel by pixel. The bochs driver attaches no device. It reads the buffer
+ * through dma_buf_vmap(), and only when user space reports a change.
  *
- * And a virtio GPU shows none. It takes a foreign buffer only as a blob, which
- * QEMU has where the host has /dev/udmabuf or GL; without, its driver says ENODEV.
+ * A virtio GPU refuses the buffers: its driver imports dma-bufs only with blob
+ * resources, for which QEMU needs /dev/udmabuf or GL on the host, and fails with
+ * ENODEV without.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -20,10 +21,10 @@
 #define START_WRITE	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE)
 #define END_WRITE	(DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE)
 
-/* A buffer that can be shown, and what is in it. */
+/* A buffer with a picture, its CPU mapping and its framebuffer. */
 struct picture {
 	int buf;
-	uint32_t *view;
+	uint32_t *map;
 	uint32_t fb;
 };
 
@@ -33,7 +34,7 @@ static struct screen open_screen(struct __test_metadata *_metadata)
 	int ret = screen_open(&screen, WIDTH, HEIGHT);
 
 	ASSERT_EQ(0, ret)
-		TH_LOG("no screen of %s: %s; vm --screen, modprobe bochs", SCREEN_DRIVER,
+		TH_LOG("no screen of %s: %s: use vm --screen and modprobe bochs", SCREEN_DRIVER,
 		       strerror(-ret));
 	return screen;
 }
@@ -46,7 +47,7 @@ static void draw(struct __test_metadata *_metadata, const struct heap_state *hea
 	};
 
 	ASSERT_EQ(0, buf_sync(p->buf, START_WRITE));
-	card_draw(&card, p->view);
+	card_draw(&card, p->map);
 	ASSERT_EQ(0, buf_sync(p->buf, END_WRITE));
 }
 
@@ -56,7 +57,7 @@ static struct picture take_picture(struct __test_metadata *_metadata,
 {
 	struct picture p = { .buf = heap_take(_metadata, heap, CARD_LEN) };
 
-	p.view = (void *)buf_mmap(_metadata, p.buf, CARD_LEN);
+	p.map = (void *)buf_mmap(_metadata, p.buf, CARD_LEN);
 	draw(_metadata, heap, &p, turn);
 	ASSERT_EQ(0, screen_add(screen, p.buf, &p.fb));
 	return p;
@@ -72,12 +73,12 @@ static void check_screen(struct __test_metadata *_metadata, const struct screen 
 	for (i = 0; i < WIDTH * HEIGHT && seen[i] == want[i]; i++)
 		;
 	EXPECT_EQ(WIDTH * HEIGHT, i)
-		TH_LOG("at %zu, %zu there is %06x and not %06x", i % WIDTH, i / WIDTH, seen[i],
+		TH_LOG("pixel %zu, %zu is %06x, not %06x", i % WIDTH, i / WIDTH, seen[i],
 		       want[i]);
 	free(seen);
 }
 
-HEAP_MMAP_TEST(screen_shows_it)
+HEAP_MMAP_TEST(screen_shows_buffer)
 {
 	struct screen screen = open_screen(_metadata);
 	struct picture p[2];
@@ -85,14 +86,14 @@ HEAP_MMAP_TEST(screen_shows_it)
 
 	for (i = 0; i < 2; i++)
 		p[i] = take_picture(_metadata, &self->heap, &screen, i);
-	ASSERT_NE(0, memcmp(p[0].view, p[1].view, CARD_LEN));
+	ASSERT_NE(0, memcmp(p[0].map, p[1].map, CARD_LEN));
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, screen_show(&screen, p[i % 2].fb));
-		check_screen(_metadata, &screen, p[i % 2].view);
+		check_screen(_metadata, &screen, p[i % 2].map);
 	}
 }
 
-/* A rectangle is filled in the buffer, and in a copy of what should be seen. */
+/* Fills a rectangle of the buffer, or of the expected picture. */
 static void fill(uint32_t *pixels, drmModeClip part, uint32_t colour)
 {
 	int x, y;
@@ -102,10 +103,11 @@ static void fill(uint32_t *pixels, drmModeClip part, uint32_t colour)
 			pixels[y * WIDTH + x] = colour;
 }
 
-/* The CPU writes in sessions; of that, what the driver is told of is seen. */
-HEAP_MMAP_TEST(screen_follows_updates)
+/* The screen shows CPU writes once their rectangle is reported to the driver. */
+HEAP_MMAP_TEST(screen_shows_updates)
 {
-	static const drmModeClip told = { 10, 20, 110, 70 }, untold = { 150, 100, 251, 181 };
+	static const drmModeClip reported = { 10, 20, 110, 70 };
+	static const drmModeClip unreported = { 150, 100, 251, 181 };
 	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
 	struct screen screen = open_screen(_metadata);
 	struct picture p = take_picture(_metadata, &self->heap, &screen, 0);
@@ -113,29 +115,29 @@ HEAP_MMAP_TEST(screen_follows_updates)
 	int round;
 
 	ASSERT_NE(NULL, want);
-	memcpy(want, p.view, CARD_LEN);
+	memcpy(want, p.map, CARD_LEN);
 	ASSERT_EQ(0, screen_show(&screen, p.fb));
 	trace_maintenance(_metadata, "1");
 	for (round = 1; round <= 3; round++) {
 		ASSERT_EQ(0, buf_sync(p.buf, START_WRITE));
-		fill(p.view, told, 0x123456 * round);
-		fill(p.view, untold, 0x352413 * round);
+		fill(p.map, reported, 0x123456 * round);
+		fill(p.map, unreported, 0x352413 * round);
 		ASSERT_EQ(0, buf_sync(p.buf, END_WRITE));
 		check_screen(_metadata, &screen, want);
 
 		count_maintenance(_metadata, &self->heap);
-		ASSERT_EQ(0, screen_update(&screen, p.fb, told));
-		expect_passes(_metadata, &self->heap, "no device looks at it", CARD_LEN, 0, 0);
-		fill(want, told, 0x123456 * round);
+		ASSERT_EQ(0, screen_update(&screen, p.fb, reported));
+		expect_passes(_metadata, &self->heap, "no device accesses it", CARD_LEN, 0, 0);
+		fill(want, reported, 0x123456 * round);
 		check_screen(_metadata, &screen, want);
 	}
 	ASSERT_EQ(0, screen_update(&screen, p.fb, all));
-	check_screen(_metadata, &screen, p.view);
+	check_screen(_metadata, &screen, p.map);
 	trace_maintenance(_metadata, "0");
 }
 
-/* The screen has the memory after everybody else let it go, until it is told to. */
-HEAP_MMAP_TEST(screen_keeps_the_buffer)
+/* The framebuffer holds the buffer after all other references are gone. */
+HEAP_MMAP_TEST(framebuffer_holds_buffer)
 {
 	static const drmModeClip all = { 0, 0, WIDTH, HEIGHT };
 	struct screen screen = open_screen(_metadata);
@@ -144,9 +146,9 @@ HEAP_MMAP_TEST(screen_keeps_the_buffer)
 	__u64 left;
 
 	ASSERT_NE(NULL, want);
-	memcpy(want, p.view, CARD_LEN);
+	memcpy(want, p.map, CARD_LEN);
 	ASSERT_EQ(0, screen_show(&screen, p.fb));
-	ASSERT_EQ(0, munmap(p.view, CARD_LEN));
+	ASSERT_EQ(0, munmap(p.map, CARD_LEN));
 	ASSERT_EQ(0, close(p.buf));
 	left = self->heap.free - CARD_LEN;
 	EXPECT_EQ(left, heap_free_settled(self->heap.name, left));
@@ -157,7 +159,7 @@ HEAP_MMAP_TEST(screen_keeps_the_buffer)
 	EXPECT_EQ(-ENOENT, screen_show(&screen, p.fb));
 }
 
-/* As when a compositor dies, and another one starts. */
+/* Like a compositor that crashes and is restarted. */
 HEAP_MMAP_TEST(killed_while_shown)
 {
 	struct screen screen;
@@ -179,7 +181,7 @@ HEAP_MMAP_TEST(killed_while_shown)
 	screen = open_screen(_metadata);
 	p = take_picture(_metadata, &self->heap, &screen, 1);
 	ASSERT_EQ(0, screen_show(&screen, p.fb));
-	check_screen(_metadata, &screen, p.view);
+	check_screen(_metadata, &screen, p.map);
 }
 
 HEAP_MMAP_TEST(too_small_for_the_screen)
@@ -194,11 +196,11 @@ HEAP_MMAP_TEST(too_small_for_the_screen)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 	p = take_picture(_metadata, &self->heap, &screen, 2);
 	ASSERT_EQ(0, screen_show(&screen, p.fb));
-	check_screen(_metadata, &screen, p.view);
+	check_screen(_metadata, &screen, p.map);
 }
 
-/* Nobody's CPU sees a protected buffer, so such a screen cannot show it. */
-HEAP_TEST(shown_if_seen)
+/* A protected buffer has no CPU mapping, which this driver needs to show it. */
+HEAP_TEST(shown_unless_protected)
 {
 	struct screen screen = open_screen(_metadata);
 	int buf = heap_take(_metadata, &self->heap, CARD_LEN);
@@ -211,7 +213,7 @@ HEAP_TEST(shown_if_seen)
 	EXPECT_EQ(0, heap_missing(&self->heap));
 }
 
-/* Its device is coherent, for which a twin has an answer of its own. */
+/* An uncached twin refuses the virtio GPU, because that is a coherent device. */
 HEAP_TEST(virtio_gpu_without_blobs)
 {
 	const bool twin = self->heap.area[0] && !self->heap.cached;
@@ -220,7 +222,7 @@ HEAP_TEST(virtio_gpu_without_blobs)
 	uint32_t handle;
 
 	ASSERT_LE(0, drm)
-		TH_LOG("no virtio GPU: QEMU with -device virtio-gpu-pci, modprobe virtio_gpu");
+		TH_LOG("no virtio GPU: use QEMU with -device virtio-gpu-pci, modprobe virtio_gpu");
 	EXPECT_EQ(twin ? -EOPNOTSUPP : -ENODEV, drm_import(drm, buf, &handle));
 	EXPECT_EQ(twin ? -EOPNOTSUPP : -ENODEV, drm_import(drm, buf, &handle));
 	ASSERT_EQ(0, close(buf));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Fails every memory allocation of the kernel once, on each way through a heap:
- * the Nth allocation of a run fails, for N = 1 and up, until a run is over
- * before its Nth. A run may succeed in spite of the failure (the kernel tries
- * again, or can do without) or end with ENOMEM; in both cases every page must be
- * back. See fail-nth in Documentation/fault-injection/fault-injection.rst.
+ * Makes every memory allocation of the kernel fail once, in each operation of a
+ * heap: the Nth allocation of a run fails, for N = 1 and up, until a run has fewer
+ * than N allocations. A run may succeed in spite of the failure (the kernel tries
+ * again or uses a fallback) or end with ENOMEM. In both cases all memory has to be
+ * free again afterwards. See fail-nth in
+ * Documentation/fault-injection/fault-injection.rst.
  */
 #define HEAP_USES_POOL
 #include "kselftest_harness.h"
@@ -16,23 +17,23 @@
 #define FAIL_NTH	"/proc/self/fail-nth"
 #define MAX_NTH		2000
 
-/* One run: what is there before it, and what it made. */
+/* The preconditions of a run, and the objects that it has created. */
 struct run {
 	const struct heap_state *heap;
-	size_t kept;		/* what the heap keeps, if a run depends on that */
+	size_t recycled;	/* recycled bytes before the run, or 0 */
 	int nth;		/* fail-nth of this process */
 	int drm;
 	int phys;		/* /dev/dma-buf-phys */
 	int buf;
 	int made;		/* a buffer, or -errno */
 	__u32 handle;		/* an import of buf, or 0 */
-	bool held;		/* the address of buf is */
-	char *view;		/* a mapping of buf, or MAP_FAILED */
+	bool pinned;		/* buf is pinned by phys */
+	char *map;		/* a mapping of buf, or MAP_FAILED */
 };
 
 /*
- * Every allocation counts, also the ones that may wait, and quietly. Nothing
- * else in the system is hit: probabilities are left at zero.
+ * Includes allocations that may sleep, and prints no backtraces. Probabilities
+ * stay at zero, so that no other process is affected.
  */
 static void setup_injection(struct __test_metadata *_metadata)
 {
@@ -52,7 +53,7 @@ static void arm(struct __test_metadata *_metadata, struct run *run, unsigned int
 	ASSERT_EQ(len, pwrite(run->nth, text, len, 0));
 }
 
-/* Whether the failure was used up; what is left of it is taken back. */
+/* Ends the injection; returns whether an allocation has failed. */
 static bool disarm(struct __test_metadata *_metadata, struct run *run)
 {
 	char text[16] = "";
@@ -67,22 +68,22 @@ static void prepare(struct __test_metadata *_metadata, struct run *run, bool imp
 	run->buf = heap_take(_metadata, run->heap, LEN);
 	run->made = -EBADF;
 	run->handle = 0;
-	run->held = false;
-	run->view = MAP_FAILED;
+	run->pinned = false;
+	run->map = MAP_FAILED;
 	pool_drain(_metadata, run->heap);
-	if (run->kept)
-		heap_dirty(_metadata, run->heap, run->kept);
+	if (run->recycled)
+		heap_dirty(_metadata, run->heap, run->recycled);
 	if (imported)
 		ASSERT_EQ(0, drm_import(run->drm, run->buf, &run->handle));
 }
 
 static void undo(struct __test_metadata *_metadata, struct run *run)
 {
-	if (run->view != MAP_FAILED)
-		ASSERT_EQ(0, munmap(run->view, LEN));
+	if (run->map != MAP_FAILED)
+		ASSERT_EQ(0, munmap(run->map, LEN));
 	if (run->handle)
 		ASSERT_EQ(0, drm_close_handle(run->drm, run->handle));
-	if (run->held)
+	if (run->pinned)
 		ASSERT_EQ(0, phys_put(run->phys, run->buf));
 	if (run->made >= 0)
 		ASSERT_EQ(0, close(run->made));
@@ -91,33 +92,33 @@ static void undo(struct __test_metadata *_metadata, struct run *run)
 
 static void check_heap(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
-	char *view;
+	char *map;
 	int buf;
 
 	ASSERT_EQ(0, heap_missing(heap));
 	buf = heap_take(_metadata, heap, LEN);
-	view = buf_mmap(_metadata, buf, LEN);
-	ASSERT_EQ(-1, zero_differs(view, LEN));
-	memset(view, 0xff, LEN);
-	ASSERT_EQ(0, munmap(view, LEN));
+	map = buf_mmap(_metadata, buf, LEN);
+	ASSERT_EQ(-1, zero_differs(map, LEN));
+	memset(map, 0xff, LEN);
+	ASSERT_EQ(0, munmap(map, LEN));
 	ASSERT_EQ(0, close(buf));
 }
 
-/* Each attempt gives 0 or -errno, and leaves in *run what undo() undoes. */
+/* Each attempt returns 0 or -errno; undo() removes the objects it left in *run. */
 static int attempt_alloc(struct run *run)
 {
 	run->made = heap_alloc(run->heap->fd, LEN);
 	return run->made < 0 ? run->made : 0;
 }
 
-/* A fault that fails in user mode is taken again: only mmap() can refuse. */
+/* User space takes a failed page fault again, so only mmap() can return an error. */
 static int attempt_map(struct run *run)
 {
-	run->view = buf_map(run->buf, LEN, 0);
-	if (run->view == MAP_FAILED)
+	run->map = buf_map(run->buf, LEN, 0);
+	if (run->map == MAP_FAILED)
 		return -errno;
-	pattern_fill(run->view, LEN, 1);
-	return pattern_differs(run->view, LEN, 1) < 0 ? 0 : -EIO;
+	pattern_fill(run->map, LEN, 1);
+	return pattern_differs(run->map, LEN, 1) < 0 ? 0 : -EIO;
 }
 
 static int attempt_sync(struct run *run)
@@ -141,11 +142,11 @@ static int attempt_address(struct run *run)
 	__u64 phys, len;
 	int ret = phys_get(run->phys, run->buf, &phys, &len);
 
-	run->held = !ret;
+	run->pinned = !ret;
 	return ret;
 }
 
-/* Walks all runs; gives the number of those that ended with ENOMEM. */
+/* Runs the attempt for N = 1 and up; returns how many runs ended with ENOMEM. */
 static unsigned int walk(struct __test_metadata *_metadata, struct run *run,
 			 int (*attempt)(struct run *run), bool imported)
 {
@@ -171,15 +172,15 @@ static unsigned int walk(struct __test_metadata *_metadata, struct run *run,
 	return refused;
 }
 
-/* False when the test is skipped. */
+/* Returns false if the test is skipped. */
 static bool begin(struct __test_metadata *_metadata, struct run *run,
 		  const struct heap_state *heap)
 {
 	run->heap = heap;
-	run->kept = 0;
+	run->recycled = 0;
 	run->nth = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	if (run->nth < 0 && errno == ENOENT)
-		SKIP(return false, "no %s: CONFIG_FAULT_INJECTION is not set", FAIL_NTH);
+		SKIP(return false, "no %s: needs CONFIG_FAULT_INJECTION", FAIL_NTH);
 	ASSERT_GE(run->nth, 0);
 	setup_injection(_metadata);
 	run->drm = vgem_open(_metadata);
@@ -195,16 +196,16 @@ HEAP_MMAP_TEST(fail_alloc)
 		EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
 }
 
-/* Out of what is kept: all of it, and a part. */
-HEAP_MMAP_TEST(fail_warm_alloc)
+/* The buffer is recycled: a whole recycled extent, and a part of one. */
+HEAP_MMAP_TEST(fail_recycled_alloc)
 {
 	struct run run;
 
 	if (!begin(_metadata, &run, &self->heap))
 		return;
-	run.kept = LEN;
+	run.recycled = LEN;
 	EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
-	run.kept = 4 * LEN;
+	run.recycled = 4 * LEN;
 	EXPECT_GT(walk(_metadata, &run, attempt_alloc, false), 0);
 }
 
@@ -224,7 +225,7 @@ HEAP_MMAP_TEST(fail_import)
 		EXPECT_GT(walk(_metadata, &run, attempt_import, false), 0);
 }
 
-/* A file that was refused an address holds nothing: all memory is back in each run. */
+/* A failed DMA_BUF_PHYS_IOC_GET leaves no pin: all memory is free after each run. */
 HEAP_MMAP_TEST(fail_address)
 {
 	struct run run;
@@ -233,7 +234,7 @@ HEAP_MMAP_TEST(fail_address)
 		EXPECT_GT(walk(_metadata, &run, attempt_address, false), 0);
 }
 
-/* Nothing in a session needs memory, whatever is attached. */
+/* A CPU access allocates no memory, with or without an importer. */
 HEAP_MMAP_TEST(fail_sync)
 {
 	struct run run;

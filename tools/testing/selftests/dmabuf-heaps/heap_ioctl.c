@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a dma-buf file of a kernel with the heaps in its tree understands: NXP's
+ * Features of dma-buf files that need the heaps in the kernel's tree: NXP's
  * DMA_BUF_IOCTL_PHYS, Rockchip's DMA_BUF_IOCTL_SYNC_PARTIAL, and mmap at addresses
- * that suit huge page table entries. CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL has to be set.
+ * that suit huge page table entries. CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL has to
+ * be set.
  *
- * That an address is right is seen in /dev/mem, which shows what is there.
- * Compiled for 32 bits and run on a 64-bit kernel, this tests its 32-bit callers.
+ * Physical addresses are checked through /dev/mem. Compiled for 32 bits, this tests
+ * the same ioctls on a 64-bit kernel.
  */
 #include "kselftest_harness.h"
 #include "heap_test.h"
@@ -19,14 +20,14 @@
 #define START_RW	(DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW)
 #define END_RW		(DMA_BUF_SYNC_END | DMA_BUF_SYNC_RW)
 
-/* The number as the other kind of program has it, and both as they are in the field. */
+/* The numbers of 32-bit and 64-bit programs, compared with those in use. */
 #define PHYS_32		_IOW('b', 10, __u32)
 #define PHYS_64		_IOW('b', 10, __u64)
 
 _Static_assert(PHYS_32 == 0x4004620a, "libimxdmabuffer's number, 32 bits");
 _Static_assert(PHYS_64 == 0x4008620a, "libimxdmabuffer's number, 64 bits");
 _Static_assert(DMA_BUF_IOCTL_VENDOR_PHYS == (sizeof(long) == 8 ? PHYS_64 : PHYS_32),
-	       "what a program asks with");
+	       "the number of this program");
 _Static_assert(DMA_BUF_IOCTL_VENDOR_SYNC == 0x40106202, "Rockchip's number");
 
 static int buf_ioctl(int buf, unsigned long number, const void *arg)
@@ -41,18 +42,18 @@ static int buf_sync_part(int buf, __u64 flags, __u32 offset, __u32 len)
 	return buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_SYNC, &sync);
 }
 
-/* As the library asks: 0 would be a failure. */
+/* Like the library, which takes an address of 0 for a failure. */
 static unsigned long buf_phys(struct __test_metadata *_metadata, int buf)
 {
 	struct dma_buf_vendor_phys arg = {};
 
 	ASSERT_EQ(0, buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_PHYS, &arg))
-		TH_LOG("a kernel with the hook, and CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL?");
+		TH_LOG("needs CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL and dma_buf_ops.ioctl");
 	ASSERT_NE(0, arg.phys);
 	return arg.phys;
 }
 
-/* What a program of 32 bits can be told. */
+/* Whether an unsigned long of this program can hold all addresses of the heap. */
 static bool fits(struct __test_metadata *_metadata, const struct heap_state *heap)
 {
 	__u64 base;
@@ -61,7 +62,7 @@ static bool fits(struct __test_metadata *_metadata, const struct heap_state *hea
 	return sizeof(long) == 8 || base + heap->total - 1 <= UINT32_MAX;
 }
 
-/* Offset of the first word in memory that is not of the pattern, or -1. */
+/* Offset of the first word in memory that differs from the pattern, or -1. */
 static ssize_t memory_differs(struct __test_metadata *_metadata, __u64 phys, size_t len,
 			      __u64 seed)
 {
@@ -100,8 +101,8 @@ HEAP_TEST(phys_is_in_the_region)
 	EXPECT_EQ(phys, buf_phys(_metadata, buf));
 }
 
-/* Both numbers are answered, whoever asks, and no address is cut. */
-HEAP_TEST(phys_of_both_numbers)
+/* Every program can use both numbers, and no address is truncated. */
+HEAP_TEST(phys_with_both_numbers)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
 	struct { __u32 phys, after; } narrow = { .phys = 1, .after = 0x5a5a5a5a };
@@ -119,54 +120,54 @@ HEAP_TEST(phys_of_both_numbers)
 	EXPECT_EQ(0x5a5a5a5a, narrow.after);
 }
 
-HEAP_MMAP_TEST(phys_leads_to_the_bytes)
+HEAP_MMAP_TEST(data_is_at_phys)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	__u64 phys;
 
-	pattern_fill(view, LEN, 1);
+	pattern_fill(map, LEN, 1);
 	ASSERT_EQ(0, buf_ioctl(buf, PHYS_64, &phys));
 	EXPECT_EQ(-1, memory_differs(_metadata, phys, LEN, 1));
-	pattern_fill(view, LEN, 2);
+	pattern_fill(map, LEN, 2);
 	ASSERT_EQ(0, buf_ioctl(buf, PHYS_64, &phys));
 	EXPECT_EQ(-1, memory_differs(_metadata, phys, LEN, 2));
 }
 
-/* It is also the cache flush of those programs: all of a cached buffer, each time. */
+/* Each call also flushes the whole of a cached buffer, as libraries rely on it. */
 HEAP_MMAP_TEST(phys_flushes)
 {
 	struct heap_state *heap = &self->heap;
-	const int passes = heap->cached ? 1 : 0;
+	const int once = heap->cached ? 1 : 0;
 	int buf = heap_take(_metadata, heap, LEN), i;
-	char *view = buf_mmap(_metadata, buf, LEN);
+	char *map = buf_mmap(_metadata, buf, LEN);
 	struct heap_maintenance seen;
 	__u64 phys;
 
 	trace_maintenance(_metadata, "1");
 	for (i = 0; i < 3; i++) {
-		pattern_fill(view, LEN, i);
+		pattern_fill(map, LEN, i);
 		count_maintenance(_metadata, heap);
 		ASSERT_EQ(0, buf_ioctl(buf, PHYS_64, &phys));
 		seen = count_maintenance(_metadata, heap);
-		EXPECT_EQ(passes, seen.clean);
-		EXPECT_EQ(passes, seen.invalidate);
-		EXPECT_EQ(2 * passes * LEN, seen.bytes);
+		EXPECT_EQ(once, seen.clean);
+		EXPECT_EQ(once, seen.invalidate);
+		EXPECT_EQ(2 * once * LEN, seen.bytes);
 	}
 	trace_maintenance(_metadata, "0");
 }
 
 /*
- * The order of calls of libimxdmabuffer 1.1.3: the address at once, one view that
- * it keeps, and nothing but PHYS for sync, where the heap is cached.
+ * The calls of libimxdmabuffer 1.1.3: it gets the address after allocation, maps
+ * the buffer once, and syncs cached buffers with PHYS only.
  */
-HEAP_MMAP_TEST(as_libimxdmabuffer_does)
+HEAP_MMAP_TEST(libimxdmabuffer)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = 3 * heap->page + 123, whole = 4 * heap->page;
 	unsigned long phys;
 	int fd, buf, i;
-	char *view;
+	char *map;
 
 	if (!fits(_metadata, heap))
 		return;
@@ -175,24 +176,24 @@ HEAP_MMAP_TEST(as_libimxdmabuffer_does)
 	buf = heap_alloc(fd, len);
 	ASSERT_GE(buf, 0);
 	phys = buf_phys(_metadata, buf);
-	view = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
-	ASSERT_NE(MAP_FAILED, view);
-	EXPECT_EQ(-1, zero_differs(view, whole));
+	map = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, buf, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	EXPECT_EQ(-1, zero_differs(map, whole));
 	for (i = 0; i < 3; i++) {
 		if (heap->cached)
 			EXPECT_EQ(phys, buf_phys(_metadata, buf)); /* sync start */
-		pattern_fill(view, whole, i);
+		pattern_fill(map, whole, i);
 		if (heap->cached)
 			EXPECT_EQ(phys, buf_phys(_metadata, buf)); /* sync stop */
 		EXPECT_EQ(-1, memory_differs(_metadata, phys, whole, i));
 	}
-	EXPECT_EQ(0, munmap(view, len));
+	EXPECT_EQ(0, munmap(map, len));
 	EXPECT_EQ(0, close(buf));
 	EXPECT_EQ(0, close(fd));
 	EXPECT_EQ(0, heap_missing(heap));
 }
 
-/* An address of a buffer that no CPU sees is one as well, and nothing is flushed. */
+/* A protected buffer has an address too, and CPU access to it is refused. */
 HEAP_TEST(protected_has_an_address)
 {
 	int buf = heap_take(_metadata, &self->heap, LEN);
@@ -207,25 +208,25 @@ HEAP_TEST(protected_has_an_address)
 	check_no_view(_metadata, &self->heap);
 }
 
-HEAP_MMAP_TEST(part_costs_the_part)
+HEAP_MMAP_TEST(part_is_maintained)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t page = heap->page, cost = heap->cached ? page : 0;
 	int buf = heap_take(_metadata, heap, LEN);
-	char *view = buf_mmap(_metadata, buf, LEN);
-	struct heap_maintenance passes;
+	char *map = buf_mmap(_metadata, buf, LEN);
+	struct heap_maintenance seen;
 
 	trace_maintenance(_metadata, "1");
 	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, buf_sync_part(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE, page, page));
-	pattern_fill(view + page, page, 3);
+	pattern_fill(map + page, page, 3);
 	count_maintenance(_metadata, heap);
 	ASSERT_EQ(0, buf_sync_part(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE, page, page));
-	passes = count_maintenance(_metadata, heap);
-	EXPECT_EQ(cost, passes.bytes);
-	EXPECT_EQ(heap->cached ? 1 : 0, passes.clean);
-	EXPECT_EQ(0, passes.invalidate);
-	EXPECT_EQ(-1, pattern_differs(view + page, page, 3));
+	seen = count_maintenance(_metadata, heap);
+	EXPECT_EQ(cost, seen.bytes);
+	EXPECT_EQ(heap->cached ? 1 : 0, seen.clean);
+	EXPECT_EQ(0, seen.invalidate);
+	EXPECT_EQ(-1, pattern_differs(map + page, page, 3));
 	trace_maintenance(_metadata, "0");
 }
 
@@ -243,14 +244,14 @@ HEAP_MMAP_TEST(bad_parts)
 	EXPECT_EQ(-EINVAL, buf_sync_part(buf, START_RW, UINT32_MAX, UINT32_MAX));
 	EXPECT_EQ(-EINVAL, buf_sync_part(buf, END_RW, UINT32_MAX, 2));
 
-	/* Out of order is no error, as with DMA_BUF_IOCTL_SYNC. */
+	/* Like DMA_BUF_IOCTL_SYNC, START and END may come in any order. */
 	EXPECT_EQ(0, buf_sync_part(buf, END_RW, 0, LEN));
 	EXPECT_EQ(0, buf_sync_part(buf, START_RW, LEN - 1, 1));
 	EXPECT_EQ(0, buf_sync_part(buf, START_RW, LEN - 1, 1));
 	EXPECT_EQ(0, buf_sync_part(buf, END_RW, LEN - 1, 1));
 }
 
-/* What is not known, or not readable, changes nothing; the next call works. */
+/* Unknown ioctls and unreadable arguments fail, and the next call works. */
 HEAP_TEST(bad_calls)
 {
 	const unsigned long unknown[] = {
@@ -273,7 +274,7 @@ HEAP_TEST(bad_calls)
 	EXPECT_NE(0, phys);
 }
 
-/* Who is no exporter of ours says what it always said. */
+/* The ioctls do not exist on dma-bufs of other exporters. */
 TEST(other_exporters)
 {
 	int heap = heap_open("system", O_RDWR), buf, null;
@@ -293,18 +294,18 @@ TEST(other_exporters)
 }
 
 /*
- * A view that a huge entry fits into begins where that can be used. Their lengths
- * are such that one beside the other is not there by luck, and not by what Linux
- * 6.12 does for multiples of 2 MiB anyway.
+ * A mapping that is large enough for a huge page table entry gets an address that
+ * permits one. The lengths are no multiples of 2 MiB, so that adjacent mappings are
+ * not aligned by chance, nor by Linux 6.12, which aligns such multiples anyway.
  */
-HEAP_MMAP_TEST(large_views_suit_huge_entries)
+HEAP_MMAP_TEST(large_mappings_suit_huge_entries)
 {
 	struct heap_state *heap = &self->heap;
 	const size_t len = 2 * HUGE, page = heap->page;
-	uintptr_t view, part;
+	uintptr_t map, part;
 	int buf, i;
 
-	/* A small heap has no large buffer, and 32-bit processes too little room. */
+	/* Not for heaps without room for a large buffer, nor for 32-bit processes. */
 	if (heap_len(heap, len) < len || sizeof(long) < 8) {
 		buf = heap_take(_metadata, heap, LEN);
 		buf_mmap(_metadata, buf, LEN);
@@ -312,12 +313,12 @@ HEAP_MMAP_TEST(large_views_suit_huge_entries)
 	}
 	buf = heap_take(_metadata, heap, len);
 	for (i = 0; i < 8; i++) {
-		view = (uintptr_t)buf_mmap(_metadata, buf, len - 3 * page);
-		EXPECT_EQ(0, view % HUGE);
+		map = (uintptr_t)buf_mmap(_metadata, buf, len - 3 * page);
+		EXPECT_EQ(0, map % HUGE);
 		part = (uintptr_t)buf_map(buf, len - 5 * page, 5 * page);
 		EXPECT_EQ(5 * page, part % HUGE);
-		view = (uintptr_t)buf_mmap(_metadata, buf, len);
-		EXPECT_EQ(0, view % HUGE);
+		map = (uintptr_t)buf_mmap(_metadata, buf, len);
+		EXPECT_EQ(0, map % HUGE);
 	}
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * DMA_BUF_SYNC_RANGE of /dev/dma-buf-sync: CPU sessions with a part of a buffer,
- * for anybody who has it: what they maintain, what they cost, what the device
- * and the CPU see, and what is refused.
+ * DMA_BUF_SYNC_RANGE of /dev/dma-buf-sync: CPU access to a part of a buffer. Tests
+ * its cache maintenance, its cost, the data that CPU and device read, its errors,
+ * and that it needs no privilege.
  */
 #include <grp.h>
 
@@ -39,8 +39,8 @@ static int range_sync(int node, int buf, __u64 flags, __u64 offset, __u64 len)
 	return sync_call(node, &range);
 }
 
-/* What is written in a session of a part is there, and so is all beside it. */
-HEAP_MMAP_TEST(sessions)
+/* CPU access to a part changes the data of that part only. */
+HEAP_MMAP_TEST(cpu_access)
 {
 	const size_t len = heap_len(&self->heap, KIB(256)), page = self->heap.page;
 	const struct {
@@ -50,24 +50,24 @@ HEAP_MMAP_TEST(sessions)
 		{ 100, 3 }, { 0, len },
 	};
 	int node = node_open(_metadata), buf = heap_take(_metadata, &self->heap, len);
-	char *view = buf_mmap(_metadata, buf, len), *want = malloc(len);
+	char *map = buf_mmap(_metadata, buf, len), *want = malloc(len);
 	size_t i;
 
 	ASSERT_NE(NULL, want);
-	pattern_fill(view, len, 1);
+	pattern_fill(map, len, 1);
 	pattern_fill(want, len, 1);
 	for (i = 0; i < ARRAY_SIZE(parts); i++) {
 		ASSERT_EQ(0, range_sync(node, buf, START_RW, parts[i].offset, parts[i].len));
-		memset(view + parts[i].offset, i, parts[i].len);
+		memset(map + parts[i].offset, i, parts[i].len);
 		memset(want + parts[i].offset, i, parts[i].len);
 		ASSERT_EQ(0, range_sync(node, buf, END_RW, parts[i].offset, parts[i].len));
-		EXPECT_EQ(0, memcmp(view, want, len))
+		EXPECT_EQ(0, memcmp(map, want, len))
 			TH_LOG("%zu bytes at %zu", parts[i].len, parts[i].offset);
 	}
 	free(want);
 }
 
-/* One pass over the lines that the part lies in, and over no more. */
+/* Begin invalidates and end cleans the cache lines of the part, and no others. */
 HEAP_MMAP_TEST(maintains_the_part)
 {
 	struct heap_state *heap = &self->heap;
@@ -89,7 +89,7 @@ HEAP_MMAP_TEST(maintains_the_part)
 	EXPECT_EQ(1, some.invalidate);
 	EXPECT_LE(some.addr, all.addr + offset);
 	EXPECT_GE(some.addr + some.size, all.addr + offset + part);
-	/* Whole lines, which are 128 bytes here and nowhere more than 256. */
+	/* Whole cache lines: 128 bytes on this machine, 256 at most on others. */
 	EXPECT_LE(some.size, part + 2 * 256);
 	EXPECT_EQ(0, some.addr % 32);
 	EXPECT_EQ(0, some.size % 32);
@@ -99,7 +99,7 @@ HEAP_MMAP_TEST(maintains_the_part)
 	EXPECT_EQ(1, some.clean);
 	EXPECT_EQ(0, some.invalidate);
 	EXPECT_LE(some.size, part + 2 * 256);
-	/* Of the last byte too. */
+	/* The last byte. */
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, len - 1, 1));
 	some = count_maintenance(_metadata, heap);
 	EXPECT_EQ(all.addr + len, some.addr + some.size);
@@ -107,36 +107,36 @@ HEAP_MMAP_TEST(maintains_the_part)
 }
 
 /*
- * Beside a device that may write, all that was written in no session is cleaned
- * before the first one, once, and from then on it is the part.
+ * With a device that may write, the first CPU access also cleans the whole buffer,
+ * because of CPU writes outside of CPU accesses. Later ones maintain only the part.
  */
-HEAP_MMAP_TEST(maintains_the_part_beside_a_device)
+HEAP_MMAP_TEST(maintains_the_part_with_a_device)
 {
 	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
 	const __u32 flags = device_flags(_metadata, dev);
 	const size_t len = buffer_len(&self->heap, 1, LEN), part = 256;
 	int buf = heap_take(_metadata, &self->heap, len);
-	struct heap_maintenance passes;
+	struct heap_maintenance seen;
 
 	if (!self->heap.cached || flags & (EDU_DMA_COHERENT | EDU_DMA_BOUNCES))
-		SKIP(return, "not a device that passes a cached buffer's lines by");
+		SKIP(return, "needs a cached buffer and a non-coherent device that is not bounced");
 	buf_mmap(_metadata, buf, len);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	trace_maintenance(_metadata, "1");
 	count_maintenance(_metadata, &self->heap);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
-	passes = count_maintenance(_metadata, &self->heap);
-	EXPECT_EQ(len + part, passes.bytes);
-	EXPECT_EQ(2, passes.clean + passes.invalidate);
+	seen = count_maintenance(_metadata, &self->heap);
+	EXPECT_EQ(len + part, seen.bytes);
+	EXPECT_EQ(2, seen.clean + seen.invalidate);
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, 0, part));
-	passes = count_maintenance(_metadata, &self->heap);
-	EXPECT_EQ(1, passes.clean);
-	EXPECT_EQ(part, passes.bytes);
+	seen = count_maintenance(_metadata, &self->heap);
+	EXPECT_EQ(1, seen.clean);
+	EXPECT_EQ(part, seen.bytes);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, 0, part));
-	passes = count_maintenance(_metadata, &self->heap);
-	EXPECT_EQ(0, passes.clean);
-	EXPECT_EQ(1, passes.invalidate);
-	EXPECT_EQ(part, passes.bytes);
+	seen = count_maintenance(_metadata, &self->heap);
+	EXPECT_EQ(0, seen.clean);
+	EXPECT_EQ(1, seen.invalidate);
+	EXPECT_EQ(part, seen.bytes);
 	trace_maintenance(_metadata, "0");
 }
 
@@ -157,7 +157,7 @@ static __u64 range_cost(struct __test_metadata *_metadata, int node, int buf, si
 	return least;
 }
 
-/* 4 KiB of 64 MiB: a thousandth of the whole, or less. */
+/* CPU access to 4 KiB costs a thousandth of access to 64 MiB, or less. */
 HEAP_MMAP_TEST(costs_the_part)
 {
 	struct heap_state *heap = &self->heap;
@@ -166,41 +166,44 @@ HEAP_MMAP_TEST(costs_the_part)
 	int node, buf;
 
 	if (!time_is_instructions())
-		SKIP(return, "guest time does not count instructions: vm --icount");
+		SKIP(return, "guest time does not count instructions: needs vm --icount");
 	if (!access("/sys/kernel/debug/dma-api", F_OK))
-		SKIP(return, "CONFIG_DMA_API_DEBUG looks for each buffer, which costs more");
+		SKIP(return, "CONFIG_DMA_API_DEBUG is set: its look-ups cost more than the sync");
 	if (!heap->cached || !heap_has_room(heap, len))
-		SKIP(return, "not a cached heap that has room for 64 MiB");
+		SKIP(return, "needs a cached heap with room for 64 MiB");
 	node = node_open(_metadata);
 	buf = heap_take(_metadata, heap, len);
 	buf_mmap(_metadata, buf, len);
 	all = range_cost(_metadata, node, buf, 0, len);
 	part = range_cost(_metadata, node, buf, MIB(32), KIB(4));
 	EXPECT_LE(part * 1000, all);
-	TH_LOG("a session of 64 MiB: %llu instructions, of 4 KiB of it: %llu",
+	TH_LOG("CPU access to 64 MiB: %llu instructions, to 4 KiB of it: %llu",
 	       (unsigned long long)all, (unsigned long long)part);
 }
 
-/* What a device writes arrives in the part; where it works on a copy, only there. */
-HEAP_MMAP_TEST(device_and_a_part)
+/*
+ * CPU access to a part shows the device's writes there. The rest of the buffer has
+ * them only if the device is not bounced.
+ */
+HEAP_MMAP_TEST(part_with_a_device)
 {
 	int dev = device_open(_metadata, &self->heap), node = node_open(_metadata);
 	const bool bounces = device_flags(_metadata, dev) & EDU_DMA_BOUNCES;
 	const size_t len = buffer_len(&self->heap, 1, LEN), half = len / 2;
 	int buf = heap_take(_metadata, &self->heap, len);
-	__u64 *view = (void *)buf_mmap(_metadata, buf, len), *seen = malloc(len);
-	const size_t mid = half / sizeof(*view);
+	__u64 *map = (void *)buf_mmap(_metadata, buf, len), *seen = malloc(len);
+	const size_t mid = half / sizeof(*map);
 
 	ASSERT_NE(NULL, seen);
-	pattern_fill(view, len, 1);
+	pattern_fill(map, len, 1);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
 	device_writes_pattern(_metadata, dev, len, 2);
 	ASSERT_EQ(0, range_sync(node, buf, START_RW, half, half));
-	EXPECT_EQ(pattern_word(mid, 2), view[mid]);
-	EXPECT_EQ(pattern_word(0, bounces ? 1 : 2), view[0]);
-	view[mid] = 3;
+	EXPECT_EQ(pattern_word(mid, 2), map[mid]);
+	EXPECT_EQ(pattern_word(0, bounces ? 1 : 2), map[0]);
+	map[mid] = 3;
 	if (bounces)
-		view[0] = 4;	/* beside the session */
+		map[0] = 4;	/* outside of the CPU access */
 	ASSERT_EQ(0, range_sync(node, buf, END_RW, half, half));
 
 	ASSERT_EQ(0, device_reads(dev, 0, seen, len));
@@ -210,7 +213,7 @@ HEAP_MMAP_TEST(device_and_a_part)
 	free(seen);
 }
 
-/* What cannot be, and that the next call works. */
+/* An invalid range or flag fails, and the next call works. */
 HEAP_TEST(wrong_ranges)
 {
 	const size_t len = self->heap.page;
@@ -255,7 +258,7 @@ HEAP_MMAP_TEST(wrong_buffers)
 	EXPECT_EQ(0, range_sync(node, buf, END_RW, 0, 1));
 }
 
-/* A structure that is shorter than the first one, or longer than this kernel's. */
+/* Structs shorter than the first version, and longer than this kernel's. */
 HEAP_MMAP_TEST(wrong_structures)
 {
 	const size_t page = self->heap.page;
@@ -290,7 +293,6 @@ HEAP_MMAP_TEST(wrong_structures)
 	free(range);
 }
 
-/* Who has a buffer and no privilege. */
 HEAP_MMAP_TEST(needs_no_privilege)
 {
 	const size_t len = self->heap.page;
@@ -312,19 +314,19 @@ HEAP_MMAP_TEST(needs_no_privilege)
 	EXPECT_EQ(0, child_status(_metadata, pid));
 }
 
-/* A buffer of the kernel's own heap, whole. */
+/* A buffer of the kernel's own heap is synced as a whole. */
 TEST(another_exporter)
 {
 	int heap = heap_open("system", O_RDWR), node = node_open(_metadata), buf;
-	char *view;
+	char *map;
 
 	ASSERT_GE(heap, 0);
 	buf = heap_alloc(heap, KIB(64));
 	ASSERT_GE(buf, 0);
-	view = buf_mmap(_metadata, buf, KIB(64));
-	pattern_fill(view, KIB(64), 1);
+	map = buf_mmap(_metadata, buf, KIB(64));
+	pattern_fill(map, KIB(64), 1);
 	EXPECT_EQ(0, range_sync(node, buf, START_RW, KIB(4), KIB(8)));
-	EXPECT_EQ(-1, pattern_differs(view, KIB(64), 1));
+	EXPECT_EQ(-1, pattern_differs(map, KIB(64), 1));
 	EXPECT_EQ(0, range_sync(node, buf, END_RW, KIB(4), KIB(8)));
 	EXPECT_EQ(-EINVAL, range_sync(node, buf, START_RW, KIB(64), 1));
 }

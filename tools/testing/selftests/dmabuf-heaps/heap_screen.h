@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A screen, by libdrm: of QEMU's bochs-display, whose driver imports any buffer
- * and copies it to the card's own memory, by the CPU, whenever it is told that
- * the picture changed. And what is on it, which `vm --screen` tells who asks.
+ * The screen of QEMU's bochs-display, through libdrm. Its driver imports any
+ * dma-buf, and the CPU copies the picture to the card's memory when user space
+ * reports a change. Screenshots come from `vm --screen` over a virtio port.
  *
- * Calls that can fail return -errno.
+ * Functions that can fail return -errno.
  */
 #ifndef HEAP_SCREEN_H
 #define HEAP_SCREEN_H
@@ -23,7 +23,7 @@ struct screen {
 	drmModeModeInfo mode;
 };
 
-/* Any timing will do for a screen that has none. */
+/* An emulated screen accepts any timing. */
 static inline drmModeModeInfo screen_mode(int width, int height)
 {
 	drmModeModeInfo mode = {
@@ -58,7 +58,7 @@ static inline int screen_open(struct screen *screen, int width, int height)
 	return ret;
 }
 
-/* A framebuffer of the mode's size; it has the buffer, and needs no handle for it. */
+/* Makes a framebuffer of the mode's size; it holds the buffer, not the handle. */
 static inline int screen_add(const struct screen *screen, int buf, uint32_t *fb)
 {
 	uint32_t handles[4] = {}, pitches[4] = { screen->mode.hdisplay * 4 }, offsets[4] = {};
@@ -84,7 +84,7 @@ static inline int screen_show(struct screen *screen, uint32_t fb)
 			      &screen->mode) ? -errno : 0;
 }
 
-/* That a part of what is shown has changed; returns when the screen has it. */
+/* Reports a change of a part of the picture; returns when the screen shows it. */
 static inline int screen_update(const struct screen *screen, uint32_t fb, drmModeClip part)
 {
 	return drmModeDirtyFB(screen->drm, fb, &part, 1) ? -errno : 0;
@@ -104,7 +104,7 @@ static inline int read_all(int fd, void *bytes, size_t len)
 	return 0;
 }
 
-/* The first line of the answer says how large the picture is. */
+/* The first line of a screenshot is its size. */
 static inline int read_size(int fd, int *width, int *height)
 {
 	char line[32];
@@ -122,7 +122,7 @@ static inline int read_size(int fd, int *width, int *height)
 	return sscanf(line, "%d %d", width, height) == 2 ? 0 : -EPROTO;
 }
 
-/* What is on the screen now, as XRGB8888 in memory that the caller frees. */
+/* Takes a screenshot, as XRGB8888 in memory that the caller frees. */
 static inline int screen_dump(const struct screen *screen, uint32_t **pixels)
 {
 	const size_t count = (size_t)screen->mode.hdisplay * screen->mode.vdisplay;

@@ -25,10 +25,10 @@ static int take_buffer(const char *heap, size_t len)
 	int fd = heap_open(heap, O_RDWR), buf;
 
 	if (fd < 0)
-		fail(-fd, "take a name from " HEAP_DIR, "open " HEAP_DIR "/%s", heap);
+		fail(-fd, "use a name in " HEAP_DIR, "open " HEAP_DIR "/%s", heap);
 	buf = heap_alloc(fd, len);
 	if (buf < 0)
-		fail(-buf, "take a heap with more free memory", "allocate %zu bytes from %s", len,
+		fail(-buf, "use a heap with more free memory", "allocate %zu bytes from %s", len,
 		     heap);
 	close(fd);
 	say("Allocated %zu KiB from %s.", len >> 10, heap);
@@ -37,17 +37,17 @@ static int take_buffer(const char *heap, size_t len)
 
 static void draw(int buf, const struct card *card)
 {
-	void *view = buf_map(buf, card_size(card), 0);
+	void *map = buf_map(buf, card_size(card), 0);
 
-	if (view == MAP_FAILED)
-		fail(errno, "take a heap whose buffers a CPU sees", "map the buffer");
+	if (map == MAP_FAILED)
+		fail(errno, "use a heap that is not protected", "map the buffer");
 	if (buf_sync(buf, DMA_BUF_SYNC_START | DMA_BUF_SYNC_WRITE))
-		fail(errno, "report this", "begin to write");
-	card_draw(card, view);
+		fail(errno, "report this", "begin CPU access");
+	card_draw(card, map);
 	if (buf_sync(buf, DMA_BUF_SYNC_END | DMA_BUF_SYNC_WRITE))
-		fail(errno, "report this", "end writing");
-	munmap(view, card_size(card));
-	say("The CPU drew a test card into it, in a session.");
+		fail(errno, "report this", "end CPU access");
+	munmap(map, card_size(card));
+	say("The CPU drew a test card into it, between DMA_BUF_SYNC_START and _END.");
 }
 
 static void show(struct screen *screen, int buf, uint32_t *fb)
@@ -55,24 +55,25 @@ static void show(struct screen *screen, int buf, uint32_t *fb)
 	int ret = screen_open(screen, WIDTH, HEIGHT);
 
 	if (ret)
-		fail(-ret, "QEMU with -device bochs-display, modprobe bochs", "find a screen");
+		fail(-ret, "use QEMU with -device bochs-display, and modprobe bochs",
+		     "find a screen");
 	ret = screen_add(screen, buf, fb);
 	if (ret)
 		fail(-ret, "report this", "make a framebuffer of the buffer");
 	ret = screen_show(screen, *fb);
 	if (ret)
 		fail(-ret, "report this", "show the framebuffer");
-	say("The DRM driver " SCREEN_DRIVER " imported it through libdrm, and shows it.");
+	say("The DRM driver " SCREEN_DRIVER " imported it through libdrm and shows it.");
 }
 
-/* Drawn again, into memory of the program's own. */
+/* Draws the card again, into private memory, and compares a screenshot. */
 static void compare(const struct screen *screen, const struct card *card)
 {
 	uint32_t *want = malloc(card_size(card)), *seen;
 	int ret = screen_dump(screen, &seen);
 
 	if (ret)
-		fail(-ret, "vm --screen FILE", "ask what is on the screen");
+		fail(-ret, "use vm --screen FILE", "take a screenshot");
 	card_draw(card, want);
 	if (memcmp(want, seen, card_size(card)))
 		fail(0, "report this", "find the card on the screen");

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * V4L2 devices that capture into and show from the buffers, with
+ * V4L2 devices that capture into the buffers and output from them, with
  * V4L2_MEMORY_DMABUF. Pictures are compared with those that the same device
- * makes in memory of its own.
+ * captures into memory of its driver.
  *
- * Each test is there for both of videobuf2's ways to take a buffer. Neither has
- * CPU sessions: videobuf2 leaves caches to the exporter. Both believe that what
- * dma_buf_vmap() gives is an ordinary address, so it has to be one.
+ * Each test runs with both ways in which videobuf2 imports a buffer. Neither has
+ * CPU accesses: videobuf2 leaves cache maintenance to the exporter. Both take the
+ * result of dma_buf_vmap() for an ordinary address, so it must not be I/O memory.
  */
 #include "heap_video.h"
 #include "heap_trace.h"
@@ -17,14 +17,14 @@
 
 #define SYNC_READ	DMA_BUF_SYNC_READ
 
-/* The buffers in a device's slots, and views of all of them. */
+/* The buffers in a device's slots, and their CPU mappings. */
 struct slots {
 	size_t len;
 	int buf[SLOTS];
-	char *view[SLOTS];
+	char *map[SLOTS];
 };
 
-/* A test of both paths on every heap whose buffers a CPU may look at. */
+/* Defines a test for both paths on every heap whose buffers can be mapped. */
 #define VIDEO_TEST(test)							\
 	static void test##_by(struct __test_metadata *_metadata,		\
 			      const struct heap_state *heap,			\
@@ -54,8 +54,8 @@ static void take_slots(struct __test_metadata *_metadata, const struct heap_stat
 	s->len = whole_pages(heap, v->len);
 	for (i = 0; i < SLOTS; i++) {
 		s->buf[i] = heap_take(_metadata, heap, s->len);
-		s->view[i] = buf_mmap(_metadata, s->buf[i], s->len);
-		memset(s->view[i], UNTOUCHED, s->len);
+		s->map[i] = buf_mmap(_metadata, s->buf[i], s->len);
+		memset(s->map[i], UNTOUCHED, s->len);
 	}
 	ASSERT_EQ(SLOTS, video_request(v, V4L2_MEMORY_DMABUF, SLOTS));
 }
@@ -74,30 +74,30 @@ static void close_slots(struct __test_metadata *_metadata, const struct slots *s
 	int i;
 
 	for (i = 0; i < SLOTS; i++) {
-		ASSERT_EQ(0, munmap(s->view[i], s->len));
+		ASSERT_EQ(0, munmap(s->map[i], s->len));
 		ASSERT_EQ(0, close(s->buf[i]));
 	}
 }
 
-/* The picture and nothing behind it. */
+/* The slot has the picture, and the bytes behind it are unchanged. */
 static void check_picture(struct __test_metadata *_metadata, const struct slots *s, int i,
 			  const void *want, size_t len)
 {
 	size_t at;
 
 	ASSERT_EQ(0, buf_sync(s->buf[i], DMA_BUF_SYNC_START | SYNC_READ));
-	for (at = 0; at < len && s->view[i][at] == ((const char *)want)[at]; at++)
+	for (at = 0; at < len && s->map[i][at] == ((const char *)want)[at]; at++)
 		;
 	EXPECT_EQ(len, at)
 		TH_LOG("the picture in slot %d differs", i);
-	for (; at < s->len && s->view[i][at] == (char)UNTOUCHED; at++)
+	for (; at < s->len && s->map[i][at] == (char)UNTOUCHED; at++)
 		;
 	EXPECT_EQ(s->len, at)
-		TH_LOG("bytes behind the picture in slot %d", i);
+		TH_LOG("bytes behind the picture in slot %d have changed", i);
 	ASSERT_EQ(0, buf_sync(s->buf[i], DMA_BUF_SYNC_END | SYNC_READ));
 }
 
-/* Every slot is filled twice, with nothing of the first time left. */
+/* Every slot is filled twice; its buffer is overwritten in between. */
 static void check_frames(struct __test_metadata *_metadata, const struct video *v,
 			 const struct slots *s, const void *want)
 {
@@ -107,7 +107,7 @@ static void check_frames(struct __test_metadata *_metadata, const struct video *
 		int i = video_dequeue(_metadata, v, V4L2_MEMORY_DMABUF);
 
 		check_picture(_metadata, s, i, want, v->len);
-		memset(s->view[i], UNTOUCHED, s->len);
+		memset(s->map[i], UNTOUCHED, s->len);
 		ASSERT_EQ(0, video_queue(v, i, s->buf[i]));
 	}
 }
@@ -138,14 +138,14 @@ VIDEO_TEST(pictures)
 	}
 }
 
-/* All slots, once. */
+/* Fills all slots once. */
 static void fill_slots(struct __test_metadata *_metadata, const struct video *v,
 		       const struct slots *s)
 {
 	int i;
 
 	for (i = 0; i < SLOTS; i++)
-		memset(s->view[i], UNTOUCHED, s->len);
+		memset(s->map[i], UNTOUCHED, s->len);
 	queue_slots(_metadata, v, s);
 	ASSERT_EQ(0, video_stream(v, true));
 	for (i = 0; i < SLOTS; i++)
@@ -154,11 +154,12 @@ static void fill_slots(struct __test_metadata *_metadata, const struct video *v,
 }
 
 /*
- * What is shown comes back by a cable: read from heap buffers, written to others.
- * vivid's menu of cables can fall back to its default a moment after it was set,
- * because it is made anew in a worker that may look at it too early.
+ * An HDMI output is connected to an HDMI input, so that vivid reads from heap
+ * buffers and writes to others. vivid's menu of connections can fall back to its
+ * default just after it was set, because a work item builds it anew and may read
+ * the old setting. The loop repeats the capture in this case.
  */
-VIDEO_TEST(shown_and_captured)
+VIDEO_TEST(output_and_captured)
 {
 	struct video out = video_hdmi(_metadata, path, V4L2_CAP_VIDEO_OUTPUT);
 	struct video in = video_hdmi(_metadata, path, V4L2_CAP_VIDEO_CAPTURE);
@@ -171,7 +172,7 @@ VIDEO_TEST(shown_and_captured)
 	take_slots(_metadata, heap, &out, &shown);
 	take_slots(_metadata, heap, &in, &seen);
 	for (i = 0; i < SLOTS; i++)
-		pattern_fill(shown.view[i], out.len, 1);
+		pattern_fill(shown.map[i], out.len, 1);
 	queue_slots(_metadata, &out, &shown);
 	ASSERT_EQ(0, video_stream(&out, true));
 	do {
@@ -179,14 +180,14 @@ VIDEO_TEST(shown_and_captured)
 		fill_slots(_metadata, &in, &seen);
 	} while (video_chosen(_metadata, &in, input) != cable);
 	for (i = 0; i < SLOTS; i++)
-		check_picture(_metadata, &seen, i, shown.view[0], in.len);
+		check_picture(_metadata, &seen, i, shown.map[0], in.len);
 }
 
 /*
- * Not tried is a length beyond the buffer's own: videobuf2 of Linux 7.3 says
- * EFAULT, as for any dma_buf_attach() that fails, and never lets the buffer go.
+ * A length beyond the end of the buffer is not tested: videobuf2 of Linux 7.3 fails
+ * with EFAULT then, as for every failed dma_buf_attach(), and leaks the buffer.
  */
-VIDEO_TEST(refused)
+VIDEO_TEST(bad_queue)
 {
 	struct video v = video_webcam(_metadata, path);
 	const size_t len = whole_pages(heap, v.len);
@@ -195,7 +196,7 @@ VIDEO_TEST(refused)
 	struct slots s;
 
 	EXPECT_EQ(-EINVAL, video_queue(&v, 0, small))
-		TH_LOG("queued before there are slots");
+		TH_LOG("queued without slots");
 	take_slots(_metadata, heap, &v, &s);
 	EXPECT_EQ(-EINVAL, video_queue(&v, 0, small));
 	EXPECT_EQ(-EINVAL, video_queue(&v, 0, -1));
@@ -205,7 +206,7 @@ VIDEO_TEST(refused)
 	EXPECT_EQ(-EINVAL, video_queue(&v, 0, s.buf[0]))
 		TH_LOG("queued twice");
 
-	/* Nothing of that stays, and the next calls work. */
+	/* The failed calls have no effect on the next ones. */
 	ASSERT_EQ(0, video_stream(&v, false));
 	ASSERT_EQ(0, close(small));
 	queue_slots(_metadata, &v, &s);
@@ -216,7 +217,7 @@ VIDEO_TEST(refused)
 	EXPECT_EQ(0, heap_missing(heap));
 }
 
-/* Other buffers in the same slots, and slots that come and go. */
+/* Streams again with new buffers and new slots. */
 VIDEO_TEST(streams_again)
 {
 	struct video v = video_webcam(_metadata, path);
@@ -238,7 +239,7 @@ VIDEO_TEST(streams_again)
 	}
 }
 
-/* A slot lets go of its buffer when it gets another. */
+/* A slot releases its buffer when it gets another one. */
 VIDEO_TEST(slot_gets_another_buffer)
 {
 	struct video v = video_webcam(_metadata, path);
@@ -260,7 +261,7 @@ VIDEO_TEST(slot_gets_another_buffer)
 	}
 }
 
-/* The device fills buffers of which nobody has an fd any more. */
+/* The device fills buffers whose fds are closed. */
 VIDEO_TEST(fds_closed_while_streaming)
 {
 	struct video v = video_webcam(_metadata, path);
@@ -274,10 +275,10 @@ VIDEO_TEST(fds_closed_while_streaming)
 		ASSERT_EQ(0, close(s.buf[i]));
 	ASSERT_EQ(0, video_stream(&v, true));
 	for (i = 0; i < SLOTS; i++)
-		EXPECT_EQ(0, memcmp(want, s.view[video_dequeue(_metadata, &v, V4L2_MEMORY_DMABUF)],
+		EXPECT_EQ(0, memcmp(want, s.map[video_dequeue(_metadata, &v, V4L2_MEMORY_DMABUF)],
 				    v.len));
 	for (i = 0; i < SLOTS; i++)
-		ASSERT_EQ(0, munmap(s.view[i], s.len));
+		ASSERT_EQ(0, munmap(s.map[i], s.len));
 	EXPECT_EQ(SLOTS * s.len, heap_taken(_metadata, heap));
 	ASSERT_EQ(0, close(v.fd));
 	EXPECT_EQ(0, heap_missing(heap));
@@ -312,12 +313,12 @@ VIDEO_TEST(killed_while_streaming)
 }
 
 /*
- * Buffers that user space has no view of. One that is mapped for the device is
- * cleaned once, when it comes, and fetched once, when the driver's CPU gets its
- * view of what a device might write: never for each picture. Without a device
- * there is nothing to do.
+ * Cache maintenance for buffers that user space has not mapped. A buffer that is
+ * mapped for the device is cleaned once, when it is queued, and invalidated once,
+ * when the driver vmaps it, because the device may have written it. Later pictures
+ * need no maintenance. Without a device there is none at all.
  */
-VIDEO_TEST(passes_are_counted)
+VIDEO_TEST(maintenance)
 {
 	struct video v = video_webcam(_metadata, path);
 	const int device = path == VIDEO_CONTIG && heap->cached;
@@ -341,24 +342,24 @@ VIDEO_TEST(passes_are_counted)
 	queue_slots(_metadata, &v, &s);
 	for (i = 0; i < SLOTS; i++)
 		ASSERT_EQ(i, video_dequeue(_metadata, &v, V4L2_MEMORY_DMABUF));
-	expect_passes(_metadata, heap, "and again", s.len, 0, 0);
+	expect_passes(_metadata, heap, "they are filled again", s.len, 0, 0);
 
-	/* The driver may write by its view at any time: that is never thrown away. */
+	/* The driver may write through its vmap at any time: clean before invalidate. */
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, buf_sync(s.buf[0], DMA_BUF_SYNC_START | SYNC_READ));
-		expect_passes(_metadata, heap, "a session begins", s.len, heap->cached, device);
+		expect_passes(_metadata, heap, "CPU access begins", s.len, heap->cached, device);
 		ASSERT_EQ(0, buf_sync(s.buf[0], DMA_BUF_SYNC_END | SYNC_READ));
-		expect_passes(_metadata, heap, "it ends", s.len, 0, 0);
+		expect_passes(_metadata, heap, "CPU access ends", s.len, 0, 0);
 	}
 	trace_maintenance(_metadata, "0");
 }
 
 /*
- * A protected buffer has no kernel mapping to give, and a device that does not
- * ask for one takes it. (vivid would ask when it fills the buffer, and believe
- * the answer; the hardware that protected memory is for has no such CPU.)
+ * A protected buffer cannot be vmapped; videobuf2-dma-contig maps it only for the
+ * device when it is queued. The buffer is not filled, because vivid would vmap it
+ * then and not check for an error. Hardware for protected memory needs no vmap.
  */
-HEAP_TEST(queued_and_not_filled)
+HEAP_TEST(queued_only)
 {
 	const enum video_path paths[] = { VIDEO_VMAP, VIDEO_CONTIG };
 	size_t i;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Cameras and screens for the tests: the kernel's vivid driver, by V4L2's own
- * ioctls. It is loaded as two devices that differ in how they take a buffer, see
- * enum video_path, each with a webcam, an HDMI input and an HDMI output:
+ * Video devices for the tests: the kernel's vivid driver, through V4L2 ioctls. It
+ * is loaded as two devices that import buffers in different ways, see enum
+ * video_path. Each has a webcam, an HDMI input and an HDMI output:
  *
  *	modprobe vivid n_devs=2 allocators=0,1 node_types=0x101,0x101
  *		num_inputs=2,2 input_types=12,12 num_outputs=1,1 output_types=1,1
@@ -16,18 +16,18 @@
 #include <linux/videodev2.h>
 #include <linux/v4l2-dv-timings.h>
 
-/* The number of the device. */
+/* The value is the number of the vivid device. */
 enum video_path {
-	VIDEO_VMAP,	/* videobuf2-vmalloc: the CPU, through dma_buf_vmap() */
-	VIDEO_CONTIG,	/* videobuf2-dma-contig: maps for the device; the CPU as well */
+	VIDEO_VMAP,	/* videobuf2-vmalloc: dma_buf_vmap() */
+	VIDEO_CONTIG,	/* videobuf2-dma-contig: DMA mapping, and dma_buf_vmap() */
 };
 
 enum video_input { VIDEO_WEBCAM, VIDEO_HDMI };
 
 struct video {
 	int fd;
-	__u32 type;	/* V4L2_BUF_TYPE_ */
-	size_t len;	/* of a picture */
+	__u32 type;	/* V4L2_BUF_TYPE_* */
+	size_t len;	/* bytes of a picture */
 };
 
 static inline int video_ioctl(const struct video *v, unsigned long what, void *arg)
@@ -45,7 +45,7 @@ static inline bool video_is(const struct video *v, enum video_path path, __u32 c
 	       caps.device_caps & cap;
 }
 
-/* The node of the device that has this of V4L2_CAP_VIDEO_. */
+/* Opens the node of the device that has this V4L2_CAP_VIDEO_*. */
 static inline struct video video_open(struct __test_metadata *_metadata, enum video_path path,
 				      __u32 cap)
 {
@@ -57,7 +57,7 @@ static inline struct video video_open(struct __test_metadata *_metadata, enum vi
 	size_t i;
 
 	ASSERT_EQ(0, glob("/dev/video*", 0, NULL, &nodes))
-		TH_LOG("no /dev/video*: modprobe vivid");
+		TH_LOG("no /dev/video*: run modprobe vivid");
 	for (i = 0; i < nodes.gl_pathc; i++) {
 		v.fd = open(nodes.gl_pathv[i], O_RDWR | O_CLOEXEC);
 		if (v.fd >= 0 && video_is(&v, path, cap))
@@ -65,12 +65,12 @@ static inline struct video video_open(struct __test_metadata *_metadata, enum vi
 		close(v.fd);
 	}
 	ASSERT_LT(i, nodes.gl_pathc)
-		TH_LOG("no node of vivid-%03u can do %#x", path, cap);
+		TH_LOG("no node of vivid-%03u has the capability %#x", path, cap);
 	globfree(&nodes);
 	return v;
 }
 
-/* A control by its name; vivid's own have no number that programs may know. */
+/* Finds a control by its name; the IDs of vivid's own controls are not in the uapi. */
 static inline struct v4l2_queryctrl video_control(struct __test_metadata *_metadata,
 						  const struct video *v, const char *name)
 {
@@ -82,11 +82,11 @@ static inline struct v4l2_queryctrl video_control(struct __test_metadata *_metad
 		control.id |= V4L2_CTRL_FLAG_NEXT_CTRL;
 	}
 	ASSERT_TRUE(false)
-		TH_LOG("no control is called %s", name);
+		TH_LOG("no control %s", name);
 	return control;
 }
 
-/* The number of an item of a menu, or -1. */
+/* The index of a menu item, or -1. */
 static inline int video_item(const struct video *v, const struct v4l2_queryctrl *control,
 			     const char *name)
 {
@@ -101,7 +101,7 @@ static inline int video_item(const struct video *v, const struct v4l2_queryctrl 
 	return -1;
 }
 
-/* Chooses an item of a menu by its name, and returns its number. */
+/* Selects a menu item by its name and returns its index. */
 static inline int video_choose(struct __test_metadata *_metadata, const struct video *v,
 			       const char *name, const char *item)
 {
@@ -127,8 +127,8 @@ static inline int video_chosen(struct __test_metadata *_metadata, const struct v
 #define VIDEO_HEIGHT	180
 
 /*
- * A picture of a byte for each pixel: no whole number of pages, and not above
- * the 64 KiB that vivid, which says nothing of it, has for one DMA segment.
+ * A picture with one byte per pixel. Its length is no multiple of the page size,
+ * and fits into the default DMA segment size of 64 KiB, which vivid does not change.
  */
 static inline void video_format(struct __test_metadata *_metadata, struct video *v)
 {
@@ -146,7 +146,7 @@ static inline void video_format(struct __test_metadata *_metadata, struct video 
 	ASSERT_NE(0, v->len % page_size());
 }
 
-/* A camera whose picture does not change. */
+/* A camera with a still picture. */
 static inline struct video video_webcam(struct __test_metadata *_metadata, enum video_path path)
 {
 	struct video v = video_open(_metadata, path, V4L2_CAP_VIDEO_CAPTURE);
@@ -187,7 +187,7 @@ static inline int video_request(const struct video *v, __u32 memory, __u32 count
 	return ret ? ret : (int)request.count;
 }
 
-/* A dma-buf, all of it, for a slot. */
+/* Queues a dma-buf in a slot. */
 static inline int video_queue(const struct video *v, __u32 index, int buf)
 {
 	struct v4l2_buffer slot = {
@@ -205,7 +205,7 @@ static inline int video_stream(const struct video *v, bool on)
 	return video_ioctl(v, on ? VIDIOC_STREAMON : VIDIOC_STREAMOFF, &type);
 }
 
-/* Waits for the next picture, which has to be whole, and returns its slot. */
+/* Waits for the next picture, which has to be complete, and returns its slot. */
 static inline int video_dequeue(struct __test_metadata *_metadata, const struct video *v,
 				__u32 memory)
 {
@@ -220,7 +220,7 @@ static inline int video_dequeue(struct __test_metadata *_metadata, const struct 
 #define VIDEO_MMAP_SLOTS	2
 
 static inline void video_map_slots(struct __test_metadata *_metadata, const struct video *v,
-				   void **view)
+				   void **map)
 {
 	int i;
 
@@ -230,27 +230,27 @@ static inline void video_map_slots(struct __test_metadata *_metadata, const stru
 		};
 
 		ASSERT_EQ(0, video_ioctl(v, VIDIOC_QUERYBUF, &slot));
-		view[i] = mmap(NULL, v->len, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd,
-			       slot.m.offset);
-		ASSERT_NE(MAP_FAILED, view[i]);
+		map[i] = mmap(NULL, v->len, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd,
+			      slot.m.offset);
+		ASSERT_NE(MAP_FAILED, map[i]);
 		ASSERT_EQ(0, video_ioctl(v, VIDIOC_QBUF, &slot));
 	}
 }
 
-/* The camera's picture in memory of its driver's: what a heap's must be like. */
+/* The reference: the camera's picture, captured into memory of its driver. */
 static inline void *video_reference(struct __test_metadata *_metadata, const struct video *v)
 {
-	void *view[VIDEO_MMAP_SLOTS], *picture = malloc(v->len);
+	void *map[VIDEO_MMAP_SLOTS], *picture = malloc(v->len);
 	int i;
 
 	ASSERT_NE(NULL, picture);
 	ASSERT_EQ(VIDEO_MMAP_SLOTS, video_request(v, V4L2_MEMORY_MMAP, VIDEO_MMAP_SLOTS));
-	video_map_slots(_metadata, v, view);
+	video_map_slots(_metadata, v, map);
 	ASSERT_EQ(0, video_stream(v, true));
-	memcpy(picture, view[video_dequeue(_metadata, v, V4L2_MEMORY_MMAP)], v->len);
+	memcpy(picture, map[video_dequeue(_metadata, v, V4L2_MEMORY_MMAP)], v->len);
 	ASSERT_EQ(0, video_stream(v, false));
 	for (i = 0; i < VIDEO_MMAP_SLOTS; i++)
-		ASSERT_EQ(0, munmap(view[i], v->len));
+		ASSERT_EQ(0, munmap(map[i], v->len));
 	ASSERT_EQ(0, video_request(v, V4L2_MEMORY_MMAP, 0));
 	return picture;
 }
