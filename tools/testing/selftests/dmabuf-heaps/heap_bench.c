@@ -209,7 +209,7 @@ static __u64 worker_time(void)
 	return t.tv_sec * 1000000000ULL + t.tv_nsec;
 }
 
-/* The work of the worker for a buffer that was closed. */
+/* CPU time of the worker for a buffer after it was closed. */
 static void once_background(const struct bench *b, __u64 *cost)
 {
 	__u64 start;

@@ -159,7 +159,7 @@ static void fill_slots(struct __test_metadata *_metadata, const struct video *v,
  * default just after it was set, because a work item builds it anew and may read
  * the old setting. The loop repeats the capture in this case.
  */
-VIDEO_TEST(output_and_captured)
+VIDEO_TEST(hdmi_loopback)
 {
 	struct video out = video_hdmi(_metadata, path, V4L2_CAP_VIDEO_OUTPUT);
 	struct video in = video_hdmi(_metadata, path, V4L2_CAP_VIDEO_CAPTURE);
