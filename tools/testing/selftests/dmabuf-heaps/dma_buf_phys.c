@@ -76,7 +76,7 @@ HEAP_MMAP_TEST(zeroes_are_in_memory)
 {
 	int node = phys_open(_metadata), buf;
 
-	heap_dirty(_metadata, &self->heap, LEN);
+	heap_fill_and_free(_metadata, &self->heap, LEN);
 	ASSERT_EQ(0, heap_missing(&self->heap));
 	buf = heap_take(_metadata, &self->heap, LEN);
 	EXPECT_EQ(-1, zero_differs(phys_map(_metadata, phys_of(_metadata, node, buf, LEN), LEN),
@@ -93,21 +93,21 @@ HEAP_MMAP_TEST(cleaned_once)
 	trace_maintenance(_metadata, "1");
 	count_maintenance(_metadata, &self->heap);
 	phys_of(_metadata, node, buf, LEN);
-	expect_passes(_metadata, &self->heap, "the first address", LEN, once, 0);
+	expect_ops(_metadata, &self->heap, "the first address", LEN, once, 0);
 	phys_of(_metadata, node, buf, LEN);
 	phys_of(_metadata, other, buf, LEN);
-	expect_passes(_metadata, &self->heap, "no CPU mapping exists", LEN, 0, 0);
+	expect_ops(_metadata, &self->heap, "no CPU mapping exists", LEN, 0, 0);
 
 	ASSERT_EQ(0, close(other));
 	buf_mmap(_metadata, buf, LEN);
-	expect_passes(_metadata, &self->heap, "hardware may have written", LEN, 0, once);
+	expect_ops(_metadata, &self->heap, "hardware may have written", LEN, 0, once);
 	phys_of(_metadata, node, buf, LEN);
-	expect_passes(_metadata, &self->heap, "the file has pinned it", LEN, 0, 0);
+	expect_ops(_metadata, &self->heap, "the file has pinned it", LEN, 0, 0);
 
 	/* The CPU may have written through the mapping. */
 	other = phys_open(_metadata);
 	phys_of(_metadata, other, buf, LEN);
-	expect_passes(_metadata, &self->heap, "a new file pins it", LEN, once, 0);
+	expect_ops(_metadata, &self->heap, "a new file pins it", LEN, once, 0);
 	trace_maintenance(_metadata, "0");
 }
 

@@ -44,7 +44,7 @@ static void check_bounced(struct __test_metadata *_metadata, int dev, int node, 
 	expect_memory_has(_metadata, phys, len, 23);
 	EXPECT_EQ(-EBUSY, device_import(dev, buf, EDU_RW));
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	expect_device_sees(_metadata, dev, len, 23);
+	expect_device_reads(_metadata, dev, len, 23);
 	ASSERT_EQ(0, device_release(dev));
 
 	EXPECT_EQ(0, phys_put(node, buf));

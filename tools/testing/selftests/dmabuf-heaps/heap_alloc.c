@@ -147,7 +147,7 @@ HEAP_MMAP_TEST(every_byte_is_zero)
 
 		if (!heap_has_room(&self->heap, sizes[i]))
 			continue;
-		heap_dirty(_metadata, &self->heap, sizes[i]);
+		heap_fill_and_free(_metadata, &self->heap, sizes[i]);
 		ASSERT_EQ(0, heap_missing(&self->heap));
 		buf = heap_alloc(self->heap.fd, sizes[i]);
 		ASSERT_GE(buf, 0);

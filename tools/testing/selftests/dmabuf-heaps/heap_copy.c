@@ -196,7 +196,7 @@ HEAP_MMAP_TEST(reads_zeroes_of_a_new_buffer)
 	int buf;
 
 	cpu_fills(_metadata, &seen, 7);
-	heap_dirty(_metadata, &self->heap, LEN);
+	heap_fill_and_free(_metadata, &self->heap, LEN);
 	buf = heap_take(_metadata, &self->heap, LEN);
 	ASSERT_EQ(0, engine_copy(engine, seen.fd, 0, buf, 0, LEN));
 	ASSERT_EQ(0, buf_sync(seen.fd, DMA_BUF_SYNC_START | SYNC_READ));

@@ -88,7 +88,7 @@ HEAP_TEST(device_reads_what_it_wrote)
 	device_writes_pattern(_metadata, dev, len, 20);
 	ASSERT_EQ(0, device_release(dev));
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	expect_device_sees(_metadata, dev, len, 20);
+	expect_device_reads(_metadata, dev, len, 20);
 }
 
 /* A program without DMA_BUF_IOCTL_SYNC writes and then imports. */
@@ -100,7 +100,7 @@ HEAP_MMAP_TEST(device_reads_what_cpu_wrote)
 
 	pattern_fill(buf_mmap(_metadata, buf, len), len, 1);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-	expect_device_sees(_metadata, dev, len, 1);
+	expect_device_reads(_metadata, dev, len, 1);
 }
 
 /* A device that only writes changes no other bytes. */
@@ -187,11 +187,11 @@ HEAP_MMAP_TEST(cpu_access_while_mapped)
 
 	pattern_fill(map, len, 0);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
-	expect_device_sees(_metadata, dev, len, 0);
+	expect_device_reads(_metadata, dev, len, 0);
 	for (round = 1; round <= 3; round++) {
 		device_writes_pattern(_metadata, dev, len, 10 * round);
 		cpu_access(_metadata, buf, map, len, 10 * round, 10 * round + 1);
-		expect_device_sees(_metadata, dev, len, 10 * round + 1);
+		expect_device_reads(_metadata, dev, len, 10 * round + 1);
 	}
 }
 
@@ -237,14 +237,14 @@ HEAP_MMAP_TEST(mask_too_small)
 	/* 28 bits often reach on-chip RAM, but no RAM of the boards that have the card. */
 	if (iommu || base < 1 << 28) {
 		ASSERT_EQ(0, device_import_masked(dev, buf, EDU_RW, 28));
-		expect_device_sees(_metadata, dev, len, 5);
+		expect_device_reads(_metadata, dev, len, 5);
 		ASSERT_EQ(0, device_release(dev));
 	} else {
 		ASSERT_EQ(-EIO, device_import_masked(dev, buf, EDU_RW, 28));
 		ASSERT_EQ(-ENXIO, device_release(dev));
 	}
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
-	expect_device_sees(_metadata, dev, len, 5);
+	expect_device_reads(_metadata, dev, len, 5);
 }
 
 /* One import writes; the other one reads the bytes of the first and of the CPU. */
@@ -260,12 +260,12 @@ HEAP_MMAP_TEST(two_imports_of_one_buffer)
 	ASSERT_EQ(0, device_import(reader, buf, EDU_DMA_READS));
 	device_writes_pattern(_metadata, writer, len, 6);
 	cpu_access(_metadata, buf, map, len, 6, 7);
-	expect_device_sees(_metadata, reader, len, 7);
+	expect_device_reads(_metadata, reader, len, 7);
 
 	ASSERT_EQ(0, device_release(writer));
-	expect_device_sees(_metadata, reader, len, 7);
+	expect_device_reads(_metadata, reader, len, 7);
 	cpu_access(_metadata, buf, map, len, 7, 8);
-	expect_device_sees(_metadata, reader, len, 8);
+	expect_device_reads(_metadata, reader, len, 8);
 }
 
 TEST_HARNESS_MAIN

@@ -116,8 +116,8 @@ static inline size_t buffer_len(const struct heap_state *heap, size_t count, siz
 }
 
 /* Expects a pattern when the device reads the buffer that it has imported. */
-static inline void expect_device_sees(struct __test_metadata *_metadata, int dev, size_t len,
-				      __u64 seed)
+static inline void expect_device_reads(struct __test_metadata *_metadata, int dev, size_t len,
+				       __u64 seed)
 {
 	__u64 seen[LEN / sizeof(__u64)];
 

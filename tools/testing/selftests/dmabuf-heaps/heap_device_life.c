@@ -26,9 +26,9 @@ HEAP_TEST(two_writers)
 	}
 	ASSERT_EQ(0, device_import(second, buf, EDU_RW));
 	device_writes_pattern(_metadata, first, len, 9);
-	expect_device_sees(_metadata, second, len, 9);
+	expect_device_reads(_metadata, second, len, 9);
 	device_writes_pattern(_metadata, second, len, 10);
-	expect_device_sees(_metadata, first, len, 10);
+	expect_device_reads(_metadata, first, len, 10);
 }
 
 /* The largest bounce copy, and more copies than any bounce pool has room for. */
@@ -65,7 +65,7 @@ HEAP_MMAP_TEST(too_large_for_a_copy)
 
 	pattern_fill(buf_mmap(_metadata, buf, len), len, 16);
 	ASSERT_EQ(0, device_import(dev, buf, EDU_RW));
-	expect_device_sees(_metadata, dev, len, 16);
+	expect_device_reads(_metadata, dev, len, 16);
 }
 
 /* No room for one more bounce copy, until another one is gone. */
@@ -89,10 +89,10 @@ HEAP_MMAP_TEST(room_for_copies_runs_out)
 
 	/* The existing copies stay, and CPU accesses update them. */
 	cpu_access(_metadata, buf, map, LEN, 17, 18);
-	expect_device_sees(_metadata, devs[count - 1], KIB(4), 18);
+	expect_device_reads(_metadata, devs[count - 1], KIB(4), 18);
 	ASSERT_EQ(0, device_release(devs[count - 1]));
 	ASSERT_EQ(0, device_import(devs[count], buf, EDU_DMA_READS));
-	expect_device_sees(_metadata, devs[count], KIB(4), 18);
+	expect_device_reads(_metadata, devs[count], KIB(4), 18);
 }
 
 /* The import keeps the buffer alive after the last fd is closed. */
@@ -107,7 +107,7 @@ HEAP_MMAP_TEST(import_outlives_fd)
 	ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
 	ASSERT_EQ(0, munmap(map, len));
 	ASSERT_EQ(0, close(buf));
-	expect_device_sees(_metadata, dev, len, 11);
+	expect_device_reads(_metadata, dev, len, 11);
 	ASSERT_NE(0, heap_taken(_metadata, &self->heap));
 	ASSERT_EQ(0, close(dev));
 	EXPECT_EQ(0, heap_missing(&self->heap));
@@ -182,7 +182,7 @@ HEAP_MMAP_TEST(device_too_slow)
 	EXPECT_EQ(-ETIMEDOUT, device_writes(dev, 0, bytes, len));
 	write_setting(_metadata, EDU_TIMEOUT, "5000");
 	EXPECT_FALSE(device_is_bus_master(_metadata));
-	expect_device_sees(_metadata, dev, len, 12);
+	expect_device_reads(_metadata, dev, len, 12);
 }
 
 /* The card is removed while it has the buffer mapped; the bytes that it wrote stay. */

@@ -72,7 +72,7 @@ static void prepare(struct __test_metadata *_metadata, struct run *run, bool imp
 	run->map = MAP_FAILED;
 	pool_drain(_metadata, run->heap);
 	if (run->recycled)
-		heap_dirty(_metadata, run->heap, run->recycled);
+		heap_fill_and_free(_metadata, run->heap, run->recycled);
 	if (imported)
 		ASSERT_EQ(0, drm_import(run->drm, run->buf, &run->handle));
 }

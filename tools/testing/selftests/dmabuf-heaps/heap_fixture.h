@@ -157,8 +157,8 @@ static inline char *buf_mmap(struct __test_metadata *_metadata, int buf, size_t 
 }
 
 /* Allocates len bytes, writes 0xff to each of them and frees them. */
-static inline void heap_dirty(struct __test_metadata *_metadata, const struct heap_state *heap,
-			      size_t len)
+static inline void heap_fill_and_free(struct __test_metadata *_metadata,
+				      const struct heap_state *heap, size_t len)
 {
 	int buf = heap_take(_metadata, heap, len);
 	char *map = buf_mmap(_metadata, buf, len);
@@ -258,7 +258,8 @@ static inline int touch_signal(struct __test_metadata *_metadata, char *byte, bo
 }
 
 /* CPUs can neither map nor synchronize a protected buffer. */
-static inline void check_no_view(struct __test_metadata *_metadata, const struct heap_state *heap)
+static inline void check_no_cpu_access(struct __test_metadata *_metadata,
+				       const struct heap_state *heap)
 {
 	int buf = heap_take(_metadata, heap, heap->page);
 
@@ -333,7 +334,7 @@ static void __attribute__((constructor(KSELFTEST_PRIO_TEST))) add_heap_variants(
 	HEAP_TEST(test)								\
 	{									\
 		if (self->heap.is_protected) {					\
-			check_no_view(_metadata, &self->heap);			\
+			check_no_cpu_access(_metadata, &self->heap);			\
 			SKIP(return, "CPUs cannot access protected buffers");		\
 		}								\
 		test##_mapped(_metadata, self);					\

@@ -205,7 +205,7 @@ HEAP_TEST(protected_has_an_address)
 		return;
 	EXPECT_EQ(-EACCES, buf_sync_part(buf, START_RW, 0, LEN));
 	EXPECT_EQ(-EACCES, buf_sync_part(buf, END_RW, 0, LEN));
-	check_no_view(_metadata, &self->heap);
+	check_no_cpu_access(_metadata, &self->heap);
 }
 
 HEAP_MMAP_TEST(part_is_maintained)

@@ -45,9 +45,9 @@ static void expect_bench(struct __test_metadata *_metadata, const struct bench *
 			 const char *what, int clean, int invalidate)
 {
 	if (bench->is_noncoherent)
-		expect_passes(_metadata, bench->heap, what, bench->len, clean, invalidate);
+		expect_ops(_metadata, bench->heap, what, bench->len, clean, invalidate);
 	else if (!bench->heap->cached)
-		expect_passes(_metadata, bench->heap, what, bench->len, 0, 0);
+		expect_ops(_metadata, bench->heap, what, bench->len, 0, 0);
 	else
 		count_maintenance(_metadata, bench->heap);
 }
@@ -76,13 +76,13 @@ HEAP_MMAP_TEST(device_sees_cpu)
 	pattern_fill(map, b.len, 1);
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_DMA_READS));
 	expect_bench(_metadata, &b, "a device maps a buffer with a CPU mapping", 1, 0);
-	expect_device_sees(_metadata, b.dev, b.len, 1);
+	expect_device_reads(_metadata, b.dev, b.len, 1);
 	ASSERT_EQ(0, device_release(b.dev));
 	pattern_fill(map, b.len, 2);
 	ASSERT_EQ(0, munmap(map, b.len));
 	ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_DMA_READS));
 	expect_bench(_metadata, &b, "a device maps a buffer that had a CPU mapping", 1, 0);
-	expect_device_sees(_metadata, b.dev, b.len, 2);
+	expect_device_reads(_metadata, b.dev, b.len, 2);
 
 	/* Written in a CPU access, while the device has the buffer mapped. */
 	map = buf_mmap(_metadata, b.buf, b.len);
@@ -90,7 +90,7 @@ HEAP_MMAP_TEST(device_sees_cpu)
 	pattern_fill(map, b.len, 3);
 	count_maintenance(_metadata, b.heap);
 	sync_bench(_metadata, &b, END | WRITE, 1, 0);
-	expect_device_sees(_metadata, b.dev, b.len, 3);
+	expect_device_reads(_metadata, b.dev, b.len, 3);
 	trace_maintenance(_metadata, "0");
 }
 
@@ -243,7 +243,7 @@ HEAP_MMAP_TEST(nothing_is_lost_unpaired)
 		EXPECT_EQ(-1, pattern_differs(map, b.len, 2 * round));
 		pattern_fill(map, b.len, 2 * round + 1);
 		ASSERT_EQ(0, buf_sync(b.buf, END | RW));
-		expect_device_sees(_metadata, b.dev, b.len, 2 * round + 1);
+		expect_device_reads(_metadata, b.dev, b.len, 2 * round + 1);
 	}
 	/* One CPU access is still open. */
 	count_maintenance(_metadata, b.heap);
@@ -360,7 +360,7 @@ HEAP_MMAP_TEST(untouched_is_free)
 	ASSERT_EQ(0, device_release(b.dev));
 	for (round = 0; round < 3; round++) {
 		ASSERT_EQ(0, device_import(b.dev, b.buf, EDU_RW));
-		expect_device_sees(_metadata, b.dev, b.len, 1);
+		expect_device_reads(_metadata, b.dev, b.len, 1);
 		ASSERT_EQ(0, device_release(b.dev));
 	}
 	expect_bench(_metadata, &b, "no CPU accessed the buffer", 0, 0);
@@ -387,23 +387,23 @@ HEAP_MMAP_TEST(bounced_is_a_copy)
 	/* The CPU copies to the buffer, which is then cleaned for devices without a copy. */
 	count_maintenance(_metadata, b.heap);
 	ASSERT_EQ(0, buf_sync(b.buf, START | READ));
-	expect_passes(_metadata, b.heap, "the bounce copy is read", b.len, 2, 1);
+	expect_ops(_metadata, b.heap, "the bounce copy is read", b.len, 2, 1);
 	EXPECT_EQ(-1, pattern_differs(map, b.len, 2));
 	ASSERT_EQ(0, buf_sync(b.buf, END | READ));
 	cpu_access(_metadata, b.buf, map, b.len, 2, 3);
-	expect_device_sees(_metadata, b.dev, b.len, 3);
+	expect_device_reads(_metadata, b.dev, b.len, 3);
 
 	/* A second writer is refused until the first one has unmapped. */
 	EXPECT_EQ(-EBUSY, device_import(second, b.buf, EDU_DMA_WRITES));
 	ASSERT_EQ(0, device_import(second, b.buf, EDU_DMA_READS));
-	expect_device_sees(_metadata, second, b.len, 3);
+	expect_device_reads(_metadata, second, b.len, 3);
 	device_writes_pattern(_metadata, b.dev, b.len, 4);
 	cpu_access(_metadata, b.buf, map, b.len, 4, 5);
-	expect_device_sees(_metadata, second, b.len, 5);
+	expect_device_reads(_metadata, second, b.len, 5);
 	ASSERT_EQ(0, device_release(second));
 	count_maintenance(_metadata, b.heap);
 	ASSERT_EQ(0, device_release(b.dev));
-	expect_passes(_metadata, b.heap, "the bounced device unmaps", b.len, 1, 0);
+	expect_ops(_metadata, b.heap, "the bounced device unmaps", b.len, 1, 0);
 	EXPECT_EQ(0, device_import(second, b.buf, EDU_DMA_WRITES));
 	trace_maintenance(_metadata, "0");
 }
@@ -436,7 +436,7 @@ HEAP_MMAP_TEST(bounced_and_direct)
 	sync_bench(_metadata, &b, START | RW, 1, 1);
 	EXPECT_EQ(-1, pattern_differs(map, b.len, 1));
 	sync_bench(_metadata, &b, END | RW, 1, 1);
-	expect_device_sees(_metadata, bounced, b.len, 1);
+	expect_device_reads(_metadata, bounced, b.len, 1);
 
 	/* A bounced writer must be the only writer. */
 	ASSERT_EQ(0, device_release(bounced));

@@ -49,7 +49,7 @@ static void recycle_old_data(struct __test_metadata *_metadata, const struct hea
 			     size_t len)
 {
 	pool_drain(_metadata, heap);
-	heap_dirty(_metadata, heap, len);
+	heap_fill_and_free(_metadata, heap, len);
 }
 
 static void expect_zero(struct __test_metadata *_metadata, int buf, size_t len, const char *when)
@@ -418,7 +418,7 @@ HEAP_MMAP_TEST(no_more_than_the_limit)
 	write_setting(_metadata, POOL_PARAMETERS "pool_size", "0");
 	EXPECT_EQ(0, pool_number(_metadata, &self->heap, "limit"));
 	expect_recycled(_metadata, &self->heap, 0);
-	heap_dirty(_metadata, &self->heap, len);
+	heap_fill_and_free(_metadata, &self->heap, len);
 	EXPECT_EQ(0, heap_recycled(self->heap.name));
 	write_setting(_metadata, POOL_PARAMETERS "pool_size", "-1");
 	EXPECT_EQ(limit, pool_number(_metadata, &self->heap, "limit"));
@@ -508,8 +508,8 @@ HEAP_MMAP_TEST(recycled_is_mapped_without_maintenance)
 		trace_maintenance(_metadata, "1");
 		count_maintenance(_metadata, &self->heap);
 		ASSERT_EQ(0, device_import(dev, buf, EDU_DMA_READS));
-		expect_passes(_metadata, &self->heap, recycled ? "recycled" : "fresh", len,
-			      !recycled && self->heap.cached, 0);
+		expect_ops(_metadata, &self->heap, recycled ? "recycled" : "fresh", len,
+			   !recycled && self->heap.cached, 0);
 		trace_maintenance(_metadata, "0");
 		ASSERT_EQ(0, device_release(dev));
 		ASSERT_EQ(0, close(buf));

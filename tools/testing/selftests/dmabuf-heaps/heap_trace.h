@@ -89,8 +89,8 @@ static inline struct heap_maintenance count_maintenance(struct __test_metadata *
 }
 
 /* Expects exactly these operations since the last call, each on a whole buffer. */
-static inline void expect_passes(struct __test_metadata *_metadata, const struct heap_state *heap,
-				 const char *what, size_t len, int clean, int invalidate)
+static inline void expect_ops(struct __test_metadata *_metadata, const struct heap_state *heap,
+			      const char *what, size_t len, int clean, int invalidate)
 {
 	struct heap_maintenance ops = count_maintenance(_metadata, heap);
 

@@ -332,24 +332,24 @@ VIDEO_TEST(maintenance)
 	trace_maintenance(_metadata, "1");
 	count_maintenance(_metadata, heap);
 	queue_slots(_metadata, &v, &s);
-	expect_passes(_metadata, heap, "new buffers are queued", s.len, device * SLOTS, 0);
+	expect_ops(_metadata, heap, "new buffers are queued", s.len, device * SLOTS, 0);
 
 	ASSERT_EQ(0, video_stream(&v, true));
 	for (i = 0; i < SLOTS; i++)
 		ASSERT_EQ(i, video_dequeue(_metadata, &v, V4L2_MEMORY_DMABUF));
-	expect_passes(_metadata, heap, "they are filled", s.len, 0, device * SLOTS);
+	expect_ops(_metadata, heap, "they are filled", s.len, 0, device * SLOTS);
 
 	queue_slots(_metadata, &v, &s);
 	for (i = 0; i < SLOTS; i++)
 		ASSERT_EQ(i, video_dequeue(_metadata, &v, V4L2_MEMORY_DMABUF));
-	expect_passes(_metadata, heap, "they are filled again", s.len, 0, 0);
+	expect_ops(_metadata, heap, "they are filled again", s.len, 0, 0);
 
 	/* The driver may write through its vmap at any time: clean before invalidate. */
 	for (i = 0; i < 2; i++) {
 		ASSERT_EQ(0, buf_sync(s.buf[0], DMA_BUF_SYNC_START | SYNC_READ));
-		expect_passes(_metadata, heap, "CPU access begins", s.len, heap->cached, device);
+		expect_ops(_metadata, heap, "CPU access begins", s.len, heap->cached, device);
 		ASSERT_EQ(0, buf_sync(s.buf[0], DMA_BUF_SYNC_END | SYNC_READ));
-		expect_passes(_metadata, heap, "CPU access ends", s.len, 0, 0);
+		expect_ops(_metadata, heap, "CPU access ends", s.len, 0, 0);
 	}
 	trace_maintenance(_metadata, "0");
 }
