@@ -90,7 +90,7 @@ clean:
 	rm -f $(DTBO)
 
 help:
-	@echo 'Try it (needs Debian 12 or 13, or see README.rst):'
+	@echo 'Try it (needs Debian 12, or see README.rst):'
 	@echo '  demo             boot a kernel in QEMU and show a heap at work'
 	@echo '  demo-display     show a buffer on a screen, and save the screen as demo-display.png'
 	@echo '  bench            compare the costs of operations with the kernel heaps: tables, and'
