@@ -187,13 +187,13 @@ static void heap_pool_pause_worker(struct heap_pool *pool)
 {
 	guard(spinlock)(&pool->lock);
 
-	pool->waiters++;
+	WRITE_ONCE(pool->waiters, pool->waiters + 1);
 }
 
 static void heap_pool_resume_worker(struct heap_pool *pool)
 {
 	scoped_guard(spinlock, &pool->lock) {
-		pool->waiters--;
+		WRITE_ONCE(pool->waiters, pool->waiters - 1);
 		if (!pool->recycled.count)
 			return;
 	}
@@ -285,8 +285,10 @@ static size_t heap_pool_release_some(struct heap_pool *pool, size_t want)
 /* Releases as many extents as are recycled now. Returns whether there were any. */
 static bool heap_pool_release_all(struct heap_pool *pool)
 {
-	unsigned int i, count = READ_ONCE(pool->recycled.count);
+	unsigned int i, count;
 
+	scoped_guard(spinlock, &pool->lock)
+		count = pool->recycled.count;
 	for (i = 0; i < count; i++)
 		if (!heap_pool_release_some(pool, SIZE_MAX))
 			break;
@@ -781,7 +783,9 @@ static unsigned long heap_pool_count_objects(struct shrinker *shrinker,
 {
 	struct heap_pool *pool = shrinker->private_data;
 
-	return READ_ONCE(pool->recycled.bytes) >> PAGE_SHIFT ?: SHRINK_EMPTY;
+	guard(spinlock)(&pool->lock);
+
+	return pool->recycled.bytes >> PAGE_SHIFT ?: SHRINK_EMPTY;
 }
 
 static unsigned long heap_pool_scan_objects(struct shrinker *shrinker,
