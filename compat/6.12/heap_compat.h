@@ -76,13 +76,23 @@ static inline void dma_unmap_phys(struct device *dev, dma_addr_t addr, size_t si
 #define vmf_insert_pfn_pmd(vmf, pfn, write) \
 	vmf_insert_pfn_pmd(vmf, __pfn_to_pfn_t(pfn, PFN_DEV), write)
 
-static inline void dev_clear_dma_coherent(struct device *dev)
+static inline void heap_compat_set_dma_coherent(struct device *dev, bool coherent)
 {
 #if defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_DEVICE) || \
 	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU) || \
 	defined(CONFIG_ARCH_HAS_SYNC_DMA_FOR_CPU_ALL)
-	dev->dma_coherent = false;
+	dev->dma_coherent = coherent;
 #endif
+}
+
+static inline void dev_clear_dma_coherent(struct device *dev)
+{
+	heap_compat_set_dma_coherent(dev, false);
+}
+
+static inline void dev_set_dma_coherent(struct device *dev)
+{
+	heap_compat_set_dma_coherent(dev, true);
 }
 
 /**

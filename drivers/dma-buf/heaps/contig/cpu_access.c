@@ -17,7 +17,9 @@
  *  nothing_is_lost: an invalidation discards nothing that the CPU wrote: lines
  *	that may be dirty are cleaned first. A store between the two would be
  *	lost, so while the CPU may be writing, invalidations that can wait are
- *	deferred, and none is made for unknown devices. CPU accesses beside one
+ *	deferred until the writer goes or to the next CPU access, and none is made for
+ *	unknown devices. A CPU mapping that is made meanwhile, beside a driver's
+ *	vmap, may read old lines until then. CPU accesses beside one
  *	that writes must not share a cache line with it.
  *  one_operation: a CPU access that reads is one invalidation and one that writes
  *	is one cleaning of the range that it names, through the one mapping of the
@@ -36,6 +38,7 @@
  * Locks: dma_buf.resv or mmap_lock, then heap_cached.lock. No lock is taken inside it.
  */
 
+#include <kunit/visibility.h>
 #include <linux/align.h>
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
@@ -180,6 +183,18 @@ int heap_cpu_access_flush(struct heap_cached *buffer)
 	return 0;
 }
 
+/*
+ * cpu_sees_device, for an invalidation that was deferred because the CPU may have been
+ * writing. After a CPU access, the next one makes up for it.
+ */
+static void heap_cpu_access_sync_deferred(struct heap_cached *buffer)
+{
+	lockdep_assert_held(&buffer->lock);
+
+	if (buffer->needs_invalidate && buffer->cpu_mappings)
+		heap_cpu_access_sync_for_cpu(buffer);
+}
+
 /* Adds an unsynchronized CPU mapping. */
 void heap_cpu_access_unsync_get(struct heap_cached *buffer, bool writes)
 {
@@ -197,6 +212,7 @@ void heap_cpu_access_unsync_put(struct heap_cached *buffer, bool writes)
 	buffer->cpu_mappings--;
 	buffer->unsync_writers -= writes;
 	buffer->dirty |= writes;
+	heap_cpu_access_sync_deferred(buffer);
 }
 
 /* The CPU has copied the range out of a bounce buffer. */
@@ -226,6 +242,7 @@ void heap_cpu_access_mmap_get(struct heap_cached *buffer, bool writes)
 	buffer->mmap_writers += writes;
 	buffer->dirty |= writes;
 }
+EXPORT_SYMBOL_IF_KUNIT(heap_cpu_access_mmap_get);
 
 /**
  * heap_cpu_access_mmap_put() - undo heap_cpu_access_mmap_get()
@@ -244,7 +261,9 @@ void heap_cpu_access_mmap_put(struct heap_cached *buffer, bool writes)
 	/* Processes are killed between the begin and the end of a CPU access. */
 	if (!buffer->mmap_writers)
 		buffer->write_accesses = 0;
+	heap_cpu_access_sync_deferred(buffer);
 }
+EXPORT_SYMBOL_IF_KUNIT(heap_cpu_access_mmap_put);
 
 /**
  * heap_cpu_access_vmap_get() - a driver gets a vmap of the buffer

@@ -10,6 +10,7 @@
 #include <linux/device/faux.h>
 #include <linux/dma-buf.h>
 #include <linux/dma-direct.h>
+#include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
 #include <linux/err.h>
 #include <linux/gfp.h>
@@ -19,7 +20,7 @@
 #include <linux/sizes.h>
 #include <linux/string.h>
 
-#include "../contig_heap.h"
+#include "../contig_priv.h"
 
 #define TEST_SIZE	SZ_64K
 #define DEVICES		2
@@ -245,6 +246,71 @@ static void heap_buffer_test_later_mapping_sees_device(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, f->buffer.needs_invalidate);
 }
 
+static bool bounces(struct heap_buffer_fixture *f, const u8 *device)
+{
+	return device != page_address(buffer_pages(f));
+}
+
+/* A device writes and is unmapped while the CPU may be writing too. */
+static void device_writes(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	memset(device_map(test, 0, DMA_FROM_DEVICE), 0x45, TEST_SIZE);
+	device_unmap(f, 0);
+}
+
+/* cpu_sees_device: the invalidation waits for the end of a vmap. */
+static void heap_buffer_test_deferred_by_vmap(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	heap_cpu_access_mmap_get(&f->buffer, false);
+	cpu_map(test);
+	device_writes(test);
+	dma_buf_vunmap_unlocked(f->dmabuf, &f->map);
+	KUNIT_EXPECT_FALSE(test, f->buffer.needs_invalidate);
+	heap_cpu_access_mmap_put(&f->buffer, false);
+}
+
+/* A coherent device that has the buffer mapped; it counts as a CPU mapping. */
+static void map_coherent(struct kunit *test, enum dma_data_direction dir)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	dev_set_dma_coherent(&f->fdev[1]->dev);
+	if (bounces(f, device_map(test, 1, DMA_TO_DEVICE)))
+		kunit_skip(test, "the mapping of a coherent device is bounced");
+	device_unmap(f, 1);
+	device_map(test, 1, dir);
+}
+
+/* cpu_sees_device: the invalidation waits for the unmapping of a coherent device. */
+static void heap_buffer_test_deferred_by_coherent(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	map_coherent(test, DMA_BIDIRECTIONAL);
+	heap_cpu_access_mmap_get(&f->buffer, false);
+	device_writes(test);
+	device_unmap(f, 1);
+	KUNIT_EXPECT_FALSE(test, f->buffer.needs_invalidate);
+	heap_cpu_access_mmap_put(&f->buffer, false);
+}
+
+/* cpu_sees_device: a process is killed in a CPU access beside a coherent device. */
+static void heap_buffer_test_deferred_by_victim(struct kunit *test)
+{
+	struct heap_buffer_fixture *f = test->priv;
+
+	map_coherent(test, DMA_TO_DEVICE);
+	heap_cpu_access_mmap_get(&f->buffer, true);
+	cpu_begin(test, DMA_TO_DEVICE);
+	device_writes(test);
+	heap_cpu_access_mmap_put(&f->buffer, true);
+	KUNIT_EXPECT_FALSE(test, f->buffer.needs_invalidate);
+}
+
 /* A CPU access that writes a part keeps the data of a device beside it. */
 static void heap_buffer_test_partial_write_keeps_the_rest(struct kunit *test)
 {
@@ -375,11 +441,6 @@ static void heap_buffer_test_no_mask(struct kunit *test)
 	expect_all(test, device_map(test, 0, DMA_BIDIRECTIONAL), 0);
 }
 
-static bool bounces(struct heap_buffer_fixture *f, const u8 *device)
-{
-	return device != page_address(buffer_pages(f));
-}
-
 /* Data of a CPU access survives the unmapping of a device that only writes. */
 static void heap_buffer_test_cpu_access_beside_a_writer(struct kunit *test)
 {
@@ -447,6 +508,9 @@ static struct kunit_case heap_buffer_test_cases[] = {
 	KUNIT_CASE(heap_buffer_test_cpu_access_sees_device),
 	KUNIT_CASE(heap_buffer_test_mapping_sees_unmapped_device),
 	KUNIT_CASE(heap_buffer_test_later_mapping_sees_device),
+	KUNIT_CASE(heap_buffer_test_deferred_by_vmap),
+	KUNIT_CASE(heap_buffer_test_deferred_by_coherent),
+	KUNIT_CASE(heap_buffer_test_deferred_by_victim),
 	KUNIT_CASE(heap_buffer_test_partial_write_keeps_the_rest),
 	KUNIT_CASE(heap_buffer_test_unmap_with_another_direction),
 	KUNIT_CASE(heap_buffer_test_device_after_device),
@@ -474,3 +538,4 @@ MODULE_DESCRIPTION("KUnit tests of the cache invariants of heap buffers");
 MODULE_LICENSE("GPL");
 MODULE_IMPORT_NS("DMA_BUF");
 MODULE_IMPORT_NS("DMABUF_HEAPS_CONTIG");
+MODULE_IMPORT_NS("EXPORTED_FOR_KUNIT_TESTING");
