@@ -164,48 +164,6 @@ static bool __init carveout_heap_wants(const struct device_node *np)
 	       !of_property_read_bool(np, "reusable");
 }
 
-/* A device exists if its node and all buses above it are enabled. */
-static bool __init carveout_heap_is_enabled(const struct device_node *np)
-{
-	for (; np; np = np->parent)
-		if (!of_device_is_available(np))
-			return false;
-	return true;
-}
-
-static bool __init carveout_heap_claims(const struct device_node *dev,
-					const struct device_node *np)
-{
-	int i, count = of_count_phandle_with_args(dev, "memory-region", NULL);
-
-	for (i = 0; i < count; i++) {
-		struct device_node *target = of_parse_phandle(dev, "memory-region", i);
-
-		of_node_put(target);
-		if (target == np)
-			return true;
-	}
-	return false;
-}
-
-/* A device that claims the node, with a reference; an enabled one if there is any. */
-static struct device_node * __init carveout_heap_find_claimant(const struct device_node *np)
-{
-	struct device_node *dev, *disabled = NULL;
-
-	for_each_node_with_property(dev, "memory-region") {
-		if (!carveout_heap_claims(dev, np))
-			continue;
-		if (carveout_heap_is_enabled(dev)) {
-			of_node_put(disabled);
-			return dev;
-		}
-		of_node_put(disabled);
-		disabled = of_node_get(dev);
-	}
-	return disabled;
-}
-
 /* Sets base and size of the region; or the reason why the node cannot be a heap. */
 static const char * __init carveout_heap_why_not(const struct device_node *np,
 						 const struct reserved_mem *rmem,
@@ -228,9 +186,9 @@ static const char * __init carveout_heap_why_not(const struct device_node *np,
 static bool __init carveout_heap_is_unclaimed(const struct device_node *np,
 					      const struct heap_region *region)
 {
-	struct device_node *dev __free(device_node) = carveout_heap_find_claimant(np);
+	struct device_node *dev __free(device_node) = heap_region_find_claimant(np);
 
-	if (dev && !carveout_heap_is_enabled(dev))
+	if (dev && !heap_region_is_enabled(dev))
 		pr_warn("%pOF: no heap: the disabled device %pOF claims it; carveout_heap.regions=%s makes it one\n",
 			np, dev, region->name);
 	return !dev;

@@ -456,7 +456,27 @@ static bool __init cma_region_heap_visit(struct device_node *parent, struct cma 
 	return cma_region_heap_add_twins(&region);
 }
 
-/* Reports the nodes that want a heap and have no area. */
+/*
+ * The reason why a node is no heap of any driver although it looks like one; NULL: it is, or
+ * asks for none. The kernel allocates from linux,dma-default.
+ */
+static const char * __init cma_region_heap_why_neither(const struct device_node *np)
+{
+	struct device_node *dev __free(device_node) = NULL;
+
+	if (!of_device_is_available(np) || of_property_read_bool(np, "reusable") ||
+	    of_property_read_bool(np, "linux,dma-default"))
+		return NULL;
+	if (of_device_is_compatible(np, "dma-heap-carveout"))
+		return "dma-heap-carveout is of TI's trees; make it a shared-dma-pool with no-map";
+	if (!of_device_is_compatible(np, "shared-dma-pool") ||
+	    of_property_read_bool(np, "no-map"))
+		return NULL;
+	dev = heap_region_find_claimant(np);
+	return dev ? NULL : "it is neither reusable nor no-map; add one of them";
+}
+
+/* Reports the nodes that want a heap and have no area, and those of no driver. */
 static void __init cma_region_heap_report(struct device_node *parent)
 {
 	unsigned long align = CMA_MIN_ALIGNMENT_BYTES;
@@ -464,9 +484,10 @@ static void __init cma_region_heap_report(struct device_node *parent)
 	const char *why;
 
 	for_each_child_of_node(parent, np) {
-		if (!cma_region_heap_wants(np))
-			continue;
-		why = cma_region_heap_why_not(np, of_reserved_mem_lookup(np));
+		if (cma_region_heap_wants(np))
+			why = cma_region_heap_why_not(np, of_reserved_mem_lookup(np));
+		else
+			why = cma_region_heap_why_neither(np);
 		if (why == cma_region_heap_misaligned)
 			pr_warn("%pOF: no heap: %s; both must be multiples of %lu KiB\n", np, why,
 				align / SZ_1K);

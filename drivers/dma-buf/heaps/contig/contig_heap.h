@@ -212,6 +212,8 @@ void heap_region_unclaim_name(const char *name);
 const char *heap_region_strerror(int err);
 struct device_node *heap_region_find_overlap(const struct device_node *parent,
 					     const struct reserved_mem *rmem);
+bool heap_region_is_enabled(const struct device_node *dev);
+struct device_node *heap_region_find_claimant(const struct device_node *np);
 const char *heap_region_set_nopage(struct heap_region *region, phys_addr_t base,
 				   phys_addr_t size);
 

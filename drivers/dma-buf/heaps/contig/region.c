@@ -211,6 +211,62 @@ struct device_node *heap_region_find_overlap(const struct device_node *parent,
 }
 EXPORT_SYMBOL_NS_GPL(heap_region_find_overlap, "DMABUF_HEAPS_CONTIG");
 
+static bool heap_region_claims(const struct device_node *dev, const struct device_node *np)
+{
+	int i, count = of_count_phandle_with_args(dev, "memory-region", NULL);
+
+	for (i = 0; i < count; i++) {
+		struct device_node *target = of_parse_phandle(dev, "memory-region", i);
+
+		of_node_put(target);
+		if (target == np)
+			return true;
+	}
+	return false;
+}
+
+/**
+ * heap_region_is_enabled() - tell whether a device exists
+ * @dev:	its node
+ *
+ * Context: process context.
+ * Return: whether the node and all buses above it are enabled.
+ */
+bool heap_region_is_enabled(const struct device_node *dev)
+{
+	for (; dev; dev = dev->parent)
+		if (!of_device_is_available(dev))
+			return false;
+	return true;
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_is_enabled, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_region_find_claimant() - find a device that claims a node with `memory-region`
+ * @np:		a child of /reserved-memory
+ *
+ * Context: process context.
+ * Return: the node of an enabled device if there is one, else of a disabled one, with a
+ * reference; or NULL.
+ */
+struct device_node *heap_region_find_claimant(const struct device_node *np)
+{
+	struct device_node *dev, *disabled = NULL;
+
+	for_each_node_with_property(dev, "memory-region") {
+		if (!heap_region_claims(dev, np))
+			continue;
+		if (heap_region_is_enabled(dev)) {
+			of_node_put(disabled);
+			return dev;
+		}
+		of_node_put(disabled);
+		disabled = of_node_get(dev);
+	}
+	return disabled;
+}
+EXPORT_SYMBOL_NS_GPL(heap_region_find_claimant, "DMABUF_HEAPS_CONTIG");
+
 /**
  * heap_region_set_nopage() - set base and size of a region without struct pages
  * @region:	the region
