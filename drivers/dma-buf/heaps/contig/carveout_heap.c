@@ -10,7 +10,9 @@
  *
  * A region can be protected: a firewall keeps the CPUs out of it, as for secure playback.
  * Its buffers are for devices only. CPUs neither access nor map them, and clearing them is
- * up to the owner of the firewall.
+ * up to the owner of the firewall. The parameters protected and skip fail closed: a name
+ * that is unknown prevents all heaps of this driver. A node without `shared-dma-pool` never
+ * becomes a heap unless a parameter names it.
  *
  * Linux cannot tell an unused region from one that only the board's firmware knows of, so
  * this module is not loaded by default, and the parameter skip names such regions.
@@ -33,20 +35,20 @@
 
 #include "contig_heap.h"
 
-/* Nodes in one parameter */
+/* Nodes in one parameter; the arrays have room for one more, to notice it. */
 #define CARVEOUT_HEAP_NAMES	16
 
-static char *regions[CARVEOUT_HEAP_NAMES];
+static char *regions[CARVEOUT_HEAP_NAMES + 1];
 static unsigned int regions_count;
 module_param_array(regions, charp, &regions_count, 0444);
 MODULE_PARM_DESC(regions, "no-map nodes to make heaps of even if a device claims them or they are no shared-dma-pool: names such as dsp@94300000, separated by commas");
 
-static char *skip[CARVEOUT_HEAP_NAMES];
+static char *skip[CARVEOUT_HEAP_NAMES + 1];
 static unsigned int skip_count;
 module_param_array(skip, charp, &skip_count, 0444);
 MODULE_PARM_DESC(skip, "no-map nodes to make no heaps of, such as those of the board's firmware: names, separated by commas");
 
-static char *protected[CARVEOUT_HEAP_NAMES];
+static char *protected[CARVEOUT_HEAP_NAMES + 1];
 static unsigned int protected_count;
 module_param_array(protected, charp, &protected_count, 0444);
 MODULE_PARM_DESC(protected, "no-map nodes that CPUs must not access: names, separated by commas; their heaps are named <node>-protected");
@@ -127,15 +129,37 @@ static bool __init carveout_heap_node_exists(const char *node)
 	return found;
 }
 
-static void __init carveout_heap_check_names(const char *param, char **names,
-					     unsigned int count)
+static void __init carveout_heap_check_regions(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < count; i++)
-		if (!carveout_heap_node_exists(names[i]))
-			pr_warn("%s=%s: /reserved-memory has no node of this name\n",
-				param, names[i]);
+	for (i = 0; i < regions_count; i++)
+		if (!carveout_heap_node_exists(regions[i]))
+			pr_warn("regions=%s: /reserved-memory has no node of this name\n",
+				regions[i]);
+}
+
+/*
+ * The node that a misspelt name was meant for would become an ordinary heap, and CPUs would
+ * write to memory behind a firewall, or to that of the firmware.
+ */
+static bool __init carveout_heap_are_valid(const char *param, char **names,
+					   unsigned int count)
+{
+	unsigned int i;
+
+	if (count > CARVEOUT_HEAP_NAMES) {
+		pr_err("no heaps: %s= names more than %d nodes\n", param, CARVEOUT_HEAP_NAMES);
+		return false;
+	}
+	for (i = 0; i < count; i++) {
+		if (carveout_heap_node_exists(names[i]))
+			continue;
+		pr_err("no heaps: %s=%s: /reserved-memory has no node of this name\n", param,
+		       names[i]);
+		return false;
+	}
+	return true;
 }
 
 static void __init carveout_heap_add(const struct heap_region *region)
@@ -233,9 +257,10 @@ static int __init carveout_heap_init(void)
 		of_find_node_by_path("/reserved-memory");
 	struct device_node *np;
 
-	carveout_heap_check_names("regions", regions, regions_count);
-	carveout_heap_check_names("protected", protected, protected_count);
-	carveout_heap_check_names("skip", skip, skip_count);
+	if (!carveout_heap_are_valid("protected", protected, protected_count) ||
+	    !carveout_heap_are_valid("skip", skip, skip_count))
+		return -EINVAL;
+	carveout_heap_check_regions();
 	for_each_child_of_node(parent, np)
 		carveout_heap_visit(np);
 	return 0;
