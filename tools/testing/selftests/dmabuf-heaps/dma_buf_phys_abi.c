@@ -4,6 +4,10 @@
  * pinned, and the frozen ioctls of TI and NXP work as their libraries use them.
  * Compiled for 32 bits, this tests the same ioctls on a 64-bit kernel.
  */
+/* The vendors' names, before linux/dma-buf.h; heap_ioctl.c has the other order. */
+#define DMA_BUF_VENDOR_NAMES
+#include <linux/dma-buf-vendor.h>
+
 #include "kselftest_harness.h"
 #include "heap_test.h"
 #include "heap_trace.h"
@@ -19,6 +23,13 @@ TEST(ioctl_numbers)
 	EXPECT_EQ(0xC0244D21, DMA_BUF_PHYS_NXP_NAME);
 	EXPECT_EQ(0xC0144D21, DMA_BUF_PHYS_NXP_NAME16);
 	EXPECT_EQ(8, offsetof(struct dma_buf_phys_vendor, phys));
+	EXPECT_EQ(0xC0104400, DMA_BUF_PHYS_IOC_CONVERT);
+	EXPECT_EQ(0xC0104D20, DMABUF_GET_PHYS);
+	EXPECT_EQ(0xC0244D21, DMABUF_GET_HEAP_NAME);
+	EXPECT_EQ(0x40106202, DMA_BUF_IOCTL_SYNC_PARTIAL);
+	EXPECT_EQ(sizeof(long) == 8 ? 0x4008620A : 0x4004620A, DMA_BUF_IOCTL_PHYS);
+	EXPECT_EQ(8, offsetof(struct dma_buf_phys_data, phys));
+	EXPECT_EQ(8, offsetof(struct dmabuf_imx_phys_data, phys));
 	EXPECT_EQ(DMA_BUF_PHYS_GET_SIZE_VER0, sizeof(struct dma_buf_phys_get));
 	EXPECT_EQ(DMA_BUF_PHYS_PUT_SIZE_VER0, sizeof(struct dma_buf_phys_put));
 }
@@ -229,6 +240,24 @@ HEAP_TEST(ti_convert)
 		  heap_free_settled(self->heap.name, self->heap.free - LEN));
 	ASSERT_EQ(0, close(node));
 	EXPECT_EQ(0, heap_missing(&self->heap));
+}
+
+/* The vendors' libraries call by the vendors' names. */
+HEAP_TEST(vendor_names)
+{
+	int node = phys_open(_metadata), buf = heap_take(_metadata, &self->heap, LEN);
+	struct dma_buf_phys_data ti = { .fd = buf };
+	struct dmabuf_imx_phys_data nxp = { .dmafd = buf };
+	struct dmabuf_imx_heap_name name = { .dmafd = buf };
+	char expected[sizeof(name.name)];
+
+	snprintf(expected, sizeof(expected), "%.31s", self->heap.name);
+	EXPECT_EQ(0, phys_ioctl(node, DMA_BUF_PHYS_IOC_CONVERT, &ti));
+	EXPECT_EQ(0, phys_ioctl(node, DMABUF_GET_PHYS, &nxp));
+	EXPECT_EQ(0, phys_ioctl(node, DMABUF_GET_HEAP_NAME, &name));
+	EXPECT_EQ(phys_of(_metadata, node, buf, LEN), ti.phys);
+	EXPECT_EQ(ti.phys, nxp.phys);
+	EXPECT_STREQ(expected, (char *)name.name);
 }
 
 /* NXP: the same address, and no pin, as the libraries never unpin a buffer. */

@@ -12,6 +12,8 @@
 #include "heap_test.h"
 #include "heap_trace.h"
 
+/* The vendors' names, after linux/dma-buf.h; dma_buf_phys_abi.c has the other order. */
+#define DMA_BUF_VENDOR_NAMES
 #include <linux/dma-buf-vendor.h>
 
 #define LEN		heap_len(&self->heap, KIB(64))
@@ -29,6 +31,8 @@ _Static_assert(PHYS_64 == 0x4008620a, "libimxdmabuffer's number, 64 bits");
 _Static_assert(DMA_BUF_IOCTL_VENDOR_PHYS == (sizeof(long) == 8 ? PHYS_64 : PHYS_32),
 	       "the number of this program");
 _Static_assert(DMA_BUF_IOCTL_VENDOR_SYNC == 0x40106202, "Rockchip's number");
+_Static_assert(DMA_BUF_IOCTL_PHYS == DMA_BUF_IOCTL_VENDOR_PHYS, "NXP's name");
+_Static_assert(DMA_BUF_IOCTL_SYNC_PARTIAL == DMA_BUF_IOCTL_VENDOR_SYNC, "Rockchip's name");
 
 static int buf_ioctl(int buf, unsigned long number, const void *arg)
 {
@@ -37,17 +41,17 @@ static int buf_ioctl(int buf, unsigned long number, const void *arg)
 
 static int buf_sync_part(int buf, __u64 flags, __u32 offset, __u32 len)
 {
-	struct dma_buf_vendor_sync sync = { .flags = flags, .offset = offset, .len = len };
+	struct dma_buf_sync_partial sync = { .flags = flags, .offset = offset, .len = len };
 
-	return buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_SYNC, &sync);
+	return buf_ioctl(buf, DMA_BUF_IOCTL_SYNC_PARTIAL, &sync);
 }
 
 /* Like the library, which takes an address of 0 for a failure. */
 static unsigned long buf_phys(struct __test_metadata *_metadata, int buf)
 {
-	struct dma_buf_vendor_phys arg = {};
+	struct dma_buf_phys arg = {};
 
-	ASSERT_EQ(0, buf_ioctl(buf, DMA_BUF_IOCTL_VENDOR_PHYS, &arg))
+	ASSERT_EQ(0, buf_ioctl(buf, DMA_BUF_IOCTL_PHYS, &arg))
 		TH_LOG("needs CONFIG_DMABUF_HEAPS_CONTIG_PHYS_IOCTL and dma_buf_ops.ioctl");
 	ASSERT_NE(0, arg.phys);
 	return arg.phys;

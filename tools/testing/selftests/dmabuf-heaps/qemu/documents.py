@@ -3,9 +3,9 @@
 
 import re
 
-from lib import TESTS, run
+from lib import TESTS, run, script
 from screen import pixels
-from tables import QEMU_DIR, TOP, cross_compile
+from tables import BOARDS, QEMU_DIR, TOP, cross_compile
 from tally import HEAP_LINE, Kernel, build_32_bit
 
 HEAPS_DOC = TOP / "Documentation/userspace-api/dma-buf-heaps-memory.rst"
@@ -27,6 +27,34 @@ stat -c %U:%G:%a /dev/dma-buf-phys
 readlink /dev/dmabuf_imx
 """
 
+# Calls as in libimxdmabuffer and rkmpp, whose sources include linux/dma-buf.h only.
+VENDOR_LIBRARY = """
+#include <sys/ioctl.h>
+#include <linux/dma-buf.h>
+#include <linux/dma-heap.h>
+
+unsigned long get_physical_address(int fd)
+{
+	struct dma_buf_phys phys;
+
+	return ioctl(fd, DMA_BUF_IOCTL_PHYS, &phys) < 0 ? 0 : phys.phys;
+}
+
+int sync_partial(int fd, unsigned int offset, unsigned int len)
+{
+	struct dma_buf_sync_partial sync = { DMA_BUF_SYNC_START | DMA_BUF_SYNC_RW, offset, len };
+
+	return ioctl(fd, DMA_BUF_IOCTL_SYNC_PARTIAL, &sync);
+}
+"""
+# The end of a vendor's linux/dma-buf.h; also definitions that a program has itself.
+VENDOR_DEFINITIONS = """
+struct dma_buf_phys { unsigned long phys; };
+#define DMA_BUF_IOCTL_PHYS _IOW('b', 10, struct dma_buf_phys)
+struct dma_buf_sync_partial { unsigned long long flags; unsigned int offset, len; };
+#define DMA_BUF_IOCTL_SYNC_PARTIAL _IOW('b', 2, struct dma_buf_sync_partial)
+"""
+
 
 def build_programs(tally, name, text, add):
     """Builds the C programs of a document as add/0, add/1, ..."""
@@ -37,6 +65,32 @@ def build_programs(tally, name, text, add):
                                 "-Wno-unused-parameter", "-idirafter", UAPI,
                                 "-o", add / f"{n}", add / f"{n}.c"])
         tally.test(f"{name}: program {n} of its documentation builds", status == 0, out + err)
+
+
+def check_vendor_names(tally, work):
+    """Sources with the vendors' names compile as documented, and never clash with ours."""
+    script("packages", "--board", next(n for n, b in BOARDS.items() if b["arch"] == "arm"))
+    asked = re.search(r"flags of the compiler::\n\n  (.*)\n", HEAPS_DOC.read_text())[1].split()
+    source, vendor = work / "library.c", work / "vendor/linux"
+    vendor.mkdir(parents=True)
+    (vendor / "dma-buf.h").write_text("#ifndef VENDOR_DMA_BUF_H\n#define VENDOR_DMA_BUF_H\n"
+                                      "#include_next <linux/dma-buf.h>\n"
+                                      f"{VENDOR_DEFINITIONS}#endif\n")
+    ours = "#include <linux/dma-buf-vendor.h>\n"
+    own = VENDOR_LIBRARY.replace("\n\n", f"\n{ours}{VENDOR_DEFINITIONS}\n", 1)
+    for arch in ("arm64", "arm"):
+        for title, text, flags in (
+                ("a library, unchanged", VENDOR_LIBRARY, asked),
+                ("a library that includes our header last", VENDOR_LIBRARY.replace(
+                    "\n\n", f"\n{ours}\n", 1), asked[:1]),
+                ("the headers of a vendor's kernel", VENDOR_LIBRARY,
+                 [*asked, "-I", work / "vendor"]),
+                ("a program with definitions of its own", own, [])):
+            source.write_text(text)
+            status, out, err = run([cross_compile(arch) + "gcc", "-std=gnu99", "-pedantic", "-Wall",
+                                    "-Wextra", "-Werror", "-fsyntax-only", "-idirafter", UAPI,
+                                    *flags, source])
+            tally.test(f"the vendors' names, {arch}: {title}", status == 0, out + err)
 
 
 def check_demo(tally):
