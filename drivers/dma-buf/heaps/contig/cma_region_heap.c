@@ -19,6 +19,7 @@
 #define pr_fmt(fmt) KBUILD_MODNAME ": " fmt
 
 #include <kunit/visibility.h>
+#include <linux/array_size.h>
 #include <linux/cleanup.h>
 #include <linux/cma.h>
 #include <linux/dma-buf.h>
@@ -435,6 +436,21 @@ static bool __init cma_region_heap_check_area(struct device_node *np,
 	return false;
 }
 
+/* Names of nodes that programs open as the name of a heap. */
+static const char * const cma_region_heap_known_names[] = { "linux,cma", "cma", "default-pool" };
+
+/* With a built-in heap of the kernel, udev cannot link the name of its area to this heap. */
+static void __init cma_region_heap_report_name(const struct heap_region *region)
+{
+	const char *name = cma_get_name(region->cma);
+
+	if (IS_BUILTIN(CONFIG_DMABUF_HEAPS_CMA) &&
+	    match_string(cma_region_heap_known_names,
+			 ARRAY_SIZE(cma_region_heap_known_names), name) >= 0)
+		pr_info("%s-contiguous: programs that open %s get the kernel's own heap of this area; to give them this one, build the kernel with CONFIG_DMABUF_HEAPS_CMA=n\n",
+			region->name, name);
+}
+
 static bool __init cma_region_heap_visit(struct device_node *parent, struct cma *cma,
 					 bool is_default)
 {
@@ -453,7 +469,10 @@ static bool __init cma_region_heap_visit(struct device_node *parent, struct cma 
 	}
 	heap_region_set_name(&region, is_default ? HEAP_REGION_DEFAULT : HEAP_REGION_NODE,
 			     node, region.base);
-	return cma_region_heap_add_twins(&region);
+	if (!cma_region_heap_add_twins(&region))
+		return false;
+	cma_region_heap_report_name(&region);
+	return true;
 }
 
 /*
