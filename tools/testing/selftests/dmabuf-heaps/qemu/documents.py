@@ -26,6 +26,14 @@ udevadm settle
 stat -c %U:%G:%a /dev/dma-buf-phys
 readlink /dev/dmabuf_imx
 """
+LINK = """
+mkdir -p /etc/udev/rules.d
+cp /add/99-link.rules /etc/udev/rules.d
+udevadm control --reload
+udevadm trigger --action=change /dev/dma_heap/dsp@60000000-contiguous
+udevadm settle
+readlink /dev/dma_heap/carveout_vision_apps_shared-memories
+"""
 
 # Calls as in libimxdmabuffer and rkmpp, whose sources include linux/dma-buf.h only.
 VENDOR_LIBRARY = """
@@ -136,6 +144,13 @@ def check_heaps_doc(tally, k, work, heaps, large_heaps):
                            text))
     tally.test("documentation: its names are heaps", names and names <= set(heaps),
                " ".join(names - set(heaps)))
+    (add / "99-link.rules").write_text(re.search(r"^    (SUBSYSTEM(?:.*\\\n)*.*\n)", text, re.M)[1])
+    k.status("the documentation's udev rule makes a link", 0, ["sh", "-ec", LINK], "--add", add,
+             says="^dsp@60000000-contiguous$")
+    links = {f"``{n}``" for n in re.findall(r'SYMLINK\+="dma_heap/(.*)"', RULES.read_text())}
+    listed = set(re.findall(r"^(``[a-z_,-]*``).*``default-contiguous", text, re.M))
+    tally.test("documentation: its links are those of the udev rule", links and links == listed,
+               " ".join(links ^ listed))
 
 
 def check_heaps_log(tally, k):
