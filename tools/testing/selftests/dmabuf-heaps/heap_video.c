@@ -377,4 +377,20 @@ HEAP_TEST(queued_only)
 	}
 }
 
+/* A mapping has no pages that the driver could pin. The driver of VIDEO_CONTIG has no USERPTR. */
+HEAP_MMAP_TEST(user_pointer)
+{
+	struct video v = video_webcam(_metadata, VIDEO_VMAP);
+	const size_t len = whole_pages(&self->heap, v.len);
+	char *map = buf_mmap(_metadata, heap_take(_metadata, &self->heap, len), len);
+	struct v4l2_buffer slot = {
+		.type = v.type, .memory = V4L2_MEMORY_USERPTR, .length = len,
+		.m.userptr = (uintptr_t)map,
+	};
+
+	ASSERT_LT(0, video_request(&v, V4L2_MEMORY_USERPTR, 1));
+	EXPECT_EQ(-EFAULT, video_ioctl(&v, VIDIOC_QBUF, &slot));
+	ASSERT_EQ(0, close(v.fd));
+}
+
 TEST_HARNESS_MAIN
