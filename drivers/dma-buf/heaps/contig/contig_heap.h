@@ -136,6 +136,7 @@ int heap_cpu_access_end_uncached(struct dma_buf *dmabuf, enum dma_data_direction
 /* mmap.c: &dma_buf_ops.mmap */
 int heap_mmap_cached(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma);
+int heap_mmap_nopage(struct dma_buf *dmabuf, struct vm_area_struct *vma);
 
 /* vmap.c: &dma_buf_ops.vmap and .vunmap */
 int heap_vmap_cached(struct dma_buf *dmabuf, struct iosys_map *map);

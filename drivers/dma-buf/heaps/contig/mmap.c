@@ -12,6 +12,9 @@
  * its memory is neither moved nor freed meanwhile. Areas of cached buffers are counted by
  * cpu_access.c; those of other buffers are write-combined.
  *
+ * Debuggers access an area through a kernel mapping with the same cache attributes, because
+ * the core finds no pages in it, and generic_access_phys() refuses memory that is RAM.
+ *
  * Locks: mmap_lock or the lock of the area, then heap_buffer.fault_lock, then page table
  * locks. Page tables are allocated with fault_lock held.
  */
@@ -20,12 +23,16 @@
 #include <linux/cleanup.h>
 #include <linux/dma-buf.h>
 #include <linux/export.h>
+#include <linux/highmem.h>
 #include <linux/huge_mm.h>
+#include <linux/io.h>
 #include <linux/minmax.h>
 #include <linux/mm.h>
 #include <linux/mutex.h>
 #include <linux/pagemap.h>
 #include <linux/pgtable.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
 
 #include "contig_priv.h"
 
@@ -211,16 +218,100 @@ static void heap_mmap_close(struct vm_area_struct *vma)
 	heap_cpu_access_mmap_put(heap_cached(vma->vm_private_data), vma->vm_flags & VM_MAYWRITE);
 }
 
+/*
+ * The bytes of a debugger's access that are in the page of the address; the core calls again
+ * for the rest. It does not tell whether FOLL_FORCE is set, which has no effect on writes to
+ * a shared mapping. The core holds mmap_lock, so the area stays counted: for cpu_access.c, a
+ * store through the kernel mapping is one through the area, which is writable.
+ */
+static int heap_mmap_access_len(struct vm_area_struct *vma, unsigned long address, int len,
+				int write)
+{
+	const struct heap_buffer *buffer = vma->vm_private_data;
+
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EFAULT;
+	if (linear_page_index(vma, address) >= PFN_DOWN(buffer->size))
+		return -EFAULT;
+	return min_t(int, len, PAGE_SIZE - offset_in_page(address));
+}
+
+static void heap_mmap_access_copy(void *vaddr, unsigned long address, void *buf, int len,
+				  int write)
+{
+	if (write)
+		memcpy(vaddr + offset_in_page(address), buf, len);
+	else
+		memcpy(buf, vaddr + offset_in_page(address), len);
+}
+
+static int heap_mmap_access_cached(struct vm_area_struct *vma, unsigned long address, void *buf,
+				   int len, int write)
+{
+	void *vaddr;
+
+	len = heap_mmap_access_len(vma, address, len, write);
+	if (len < 0)
+		return len;
+	vaddr = kmap_local_pfn(heap_mmap_pfn(vma, address));
+	heap_mmap_access_copy(vaddr, address, buf, len, write);
+	kunmap_local(vaddr);
+	return len;
+}
+
+/* A cacheable mapping would leave dirty lines, which nothing cleans. */
+static int heap_mmap_access_uncached(struct vm_area_struct *vma, unsigned long address, void *buf,
+				     int len, int write)
+{
+	struct page *page;
+	void *vaddr;
+
+	len = heap_mmap_access_len(vma, address, len, write);
+	if (len < 0)
+		return len;
+	page = pfn_to_page(heap_mmap_pfn(vma, address));
+	vaddr = vmap(&page, 1, VM_MAP, pgprot_writecombine(PAGE_KERNEL));
+	if (!vaddr)
+		return -ENOMEM;
+	heap_mmap_access_copy(vaddr, address, buf, len, write);
+	vunmap(vaddr);
+	return len;
+}
+
+static int heap_mmap_access_nopage(struct vm_area_struct *vma, unsigned long address, void *buf,
+				   int len, int write)
+{
+	void *vaddr;
+
+	len = heap_mmap_access_len(vma, address, len, write);
+	if (len < 0)
+		return len;
+	vaddr = memremap(PFN_PHYS(heap_mmap_pfn(vma, address)), PAGE_SIZE, MEMREMAP_WC);
+	if (!vaddr)
+		return -ENOMEM;
+	heap_mmap_access_copy(vaddr, address, buf, len, write);
+	memunmap(vaddr);
+	return len;
+}
+
 static const struct vm_operations_struct heap_mmap_cached_ops = {
 	.open = heap_mmap_open,
 	.close = heap_mmap_close,
 	.fault = heap_mmap_fault,
 	.huge_fault = heap_mmap_huge_fault,
+	.access = heap_mmap_access_cached,
 };
 
 static const struct vm_operations_struct heap_mmap_uncached_ops = {
 	.fault = heap_mmap_fault,
 	.huge_fault = heap_mmap_huge_fault,
+	.access = heap_mmap_access_uncached,
+};
+
+static const struct vm_operations_struct heap_mmap_nopage_ops = {
+	.fault = heap_mmap_fault,
+	.huge_fault = heap_mmap_huge_fault,
+	.access = heap_mmap_access_nopage,
 };
 
 static int heap_mmap_area(struct dma_buf *dmabuf, struct vm_area_struct *vma,
@@ -255,8 +346,19 @@ int heap_mmap_cached(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_cached, "DMABUF_HEAPS_CONTIG");
 
+static int heap_mmap_writecombine(struct dma_buf *dmabuf, struct vm_area_struct *vma,
+				  const struct vm_operations_struct *ops)
+{
+	int ret = heap_mmap_area(dmabuf, vma, ops);
+
+	if (ret)
+		return ret;
+	vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+	return 0;
+}
+
 /**
- * heap_mmap_uncached() - &dma_buf_ops.mmap of other buffers, write-combined
+ * heap_mmap_uncached() - &dma_buf_ops.mmap of uncached buffers, write-combined
  * @dmabuf:	the buffer
  * @vma:	the area; the core has checked that it lies within the buffer
  *
@@ -265,11 +367,20 @@ EXPORT_SYMBOL_NS_GPL(heap_mmap_cached, "DMABUF_HEAPS_CONTIG");
  */
 int heap_mmap_uncached(struct dma_buf *dmabuf, struct vm_area_struct *vma)
 {
-	int ret = heap_mmap_area(dmabuf, vma, &heap_mmap_uncached_ops);
-
-	if (ret)
-		return ret;
-	vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
-	return 0;
+	return heap_mmap_writecombine(dmabuf, vma, &heap_mmap_uncached_ops);
 }
 EXPORT_SYMBOL_NS_GPL(heap_mmap_uncached, "DMABUF_HEAPS_CONTIG");
+
+/**
+ * heap_mmap_nopage() - &dma_buf_ops.mmap of buffers without struct pages, write-combined
+ * @dmabuf:	the buffer
+ * @vma:	the area; the core has checked that it lies within the buffer
+ *
+ * Context: process context; mmap_lock is held for writing.
+ * Return: 0, or -EINVAL for a private mapping.
+ */
+int heap_mmap_nopage(struct dma_buf *dmabuf, struct vm_area_struct *vma)
+{
+	return heap_mmap_writecombine(dmabuf, vma, &heap_mmap_nopage_ops);
+}
+EXPORT_SYMBOL_NS_GPL(heap_mmap_nopage, "DMABUF_HEAPS_CONTIG");
