@@ -50,6 +50,17 @@ def script(*argv, failed=1):
     return r.stdout.strip()
 
 
+def watched(*argv):
+    """Runs a script beside this file, whose progress is shown; returns its status and last line."""
+    last = ""
+    with subprocess.Popen([QEMU_DIR / argv[0], *argv[1:]], stdin=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True, errors="replace") as process:
+        for line in process.stderr:
+            last = line.rstrip()
+            say(last)
+    return process.returncode, last
+
+
 @contextmanager
 def progress(state):
     """Shows state() every ten seconds, with the time since the start."""
