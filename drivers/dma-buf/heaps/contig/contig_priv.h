@@ -70,6 +70,7 @@ bool heap_dma_reach_resolves_to(struct device *dev, dma_addr_t addr, phys_addr_t
 int heap_cpu_access_map_self(struct heap_cached *buffer);
 void heap_cpu_access_clean(struct heap_cached *buffer);
 void heap_cpu_access_sync_for_cpu(struct heap_cached *buffer);
+void heap_cpu_access_sync_mappings(struct heap_cached *buffer);
 void heap_cpu_access_copied_in(struct heap_cached *buffer, size_t offset, size_t len);
 void heap_cpu_access_unsync_get(struct heap_cached *buffer, bool writes);
 void heap_cpu_access_unsync_put(struct heap_cached *buffer, bool writes);

@@ -184,10 +184,11 @@ int heap_cpu_access_flush(struct heap_cached *buffer)
 }
 
 /*
- * cpu_sees_device, for an invalidation that was deferred because the CPU may have been
- * writing. After a CPU access, the next one makes up for it.
+ * cpu_sees_device for existing CPU mappings: when a device is unmapped, and when the last
+ * writer goes that deferred the invalidation. After a CPU access, the next one makes up for
+ * it.
  */
-static void heap_cpu_access_sync_deferred(struct heap_cached *buffer)
+void heap_cpu_access_sync_mappings(struct heap_cached *buffer)
 {
 	lockdep_assert_held(&buffer->lock);
 
@@ -212,7 +213,7 @@ void heap_cpu_access_unsync_put(struct heap_cached *buffer, bool writes)
 	buffer->cpu_mappings--;
 	buffer->unsync_writers -= writes;
 	buffer->dirty |= writes;
-	heap_cpu_access_sync_deferred(buffer);
+	heap_cpu_access_sync_mappings(buffer);
 }
 
 /* The CPU has copied the range out of a bounce buffer. */
@@ -261,7 +262,7 @@ void heap_cpu_access_mmap_put(struct heap_cached *buffer, bool writes)
 	/* Processes are killed between the begin and the end of a CPU access. */
 	if (!buffer->mmap_writers)
 		buffer->write_accesses = 0;
-	heap_cpu_access_sync_deferred(buffer);
+	heap_cpu_access_sync_mappings(buffer);
 }
 EXPORT_SYMBOL_IF_KUNIT(heap_cpu_access_mmap_put);
 

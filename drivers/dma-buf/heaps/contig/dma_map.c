@@ -207,8 +207,7 @@ static void heap_mapping_finish(struct heap_mapping *m, struct heap_cached *buff
 		heap_cpu_access_unsync_put(buffer, m->writes);
 	} else if (m->writes) {
 		buffer->needs_invalidate = true;
-		if (buffer->cpu_mappings)
-			heap_cpu_access_sync_for_cpu(buffer);
+		heap_cpu_access_sync_mappings(buffer);
 	}
 }
 
